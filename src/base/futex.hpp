@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The kernel's wait and wake on a 32-bit word (futex(2)), private to this process. No function here touches errno: a
+// carrier may call them between two contexts.
+
+#include <atomic>
+#include <cstdint>
+
+#include "umcg/deadline.hpp"
+
+namespace umcg::base {
+
+// Sleeps while `word` holds `expected`: until a wake, the deadline or a signal. The caller looks at the word again.
+void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                deadline until = deadline::never()) noexcept;
+
+// Wakes at most `count` sleepers. `word` may already be gone: only its address is used.
+void futex_wake(const std::atomic<std::uint32_t>& word, int count = 1) noexcept;
+
+}  // namespace umcg::base

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+# Context switches for x86-64 (System V ABI): rbx, rbp, r12-r15, MXCSR and the x87 control word belong to the callee.
+# A saved stack holds, from its stack pointer up: control words, r15, r14, r13, r12, rbx, rbp, return address.
+
+#define SYS_CLONE 56
+#define SYS_EXIT 60
+#define SYS_ARCH_PRCTL 158
+#define SYS_FUTEX 202
+#define ARCH_SET_FS 0x1002
+#define FUTEX_WAIT_PRIVATE 128
+#define FUTEX_WAKE_PRIVATE 129
+# What pthread_create asks for: VM FS FILES SIGHAND THREAD SYSVSEM SETTLS PARENT_SETTID CHILD_CLEARTID
+#define CLONE_AS_THREAD 0x3d0f00
+
+.macro SAVE_CONTEXT
+  pushq %rbp
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %rbp, 0
+  pushq %rbx
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %rbx, 0
+  pushq %r12
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r12, 0
+  pushq %r13
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r13, 0
+  pushq %r14
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r14, 0
+  pushq %r15
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r15, 0
+  subq $8, %rsp
+  .cfi_adjust_cfa_offset 8
+  stmxcsr (%rsp)
+  fnstcw 4(%rsp)
+.endm
+
+# The message for the continued context is in rax.
+.macro RESTORE_AND_RETURN
+  ldmxcsr (%rsp)
+  fldcw 4(%rsp)
+  addq $8, %rsp
+  .cfi_adjust_cfa_offset -8
+  popq %r15
+  .cfi_adjust_cfa_offset -8
+  popq %r14
+  .cfi_adjust_cfa_offset -8
+  popq %r13
+  .cfi_adjust_cfa_offset -8
+  popq %r12
+  .cfi_adjust_cfa_offset -8
+  popq %rbx
+  .cfi_adjust_cfa_offset -8
+  popq %rbp
+  .cfi_adjust_cfa_offset -8
+  ret
+.endm
+
+.macro FUNCTION name
+  .globl \name
+  .hidden \name
+  .type \name, @function
+  .p2align 6
+\name:
+  .cfi_startproc
+.endm
+
+.macro END name
+  .cfi_endproc
+  .size \name, .-\name
+.endm
+
+.text
+
+# rdi: from, rsi: to, rdx: message
+FUNCTION umcg_switch_by_instruction
+  SAVE_CONTEXT
+  movq %rsp, (%rdi)
+  movq 8(%rsi), %rcx
+  movq (%rsi), %rsp
+  wrfsbase %rcx
+  movq %rdx, %rax
+  RESTORE_AND_RETURN
+END umcg_switch_by_instruction
+
+FUNCTION umcg_switch_by_system_call
+  SAVE_CONTEXT
+  movq %rsp, (%rdi)
+  movq (%rsi), %rsp
+  movq 8(%rsi), %rsi
+  movl $ARCH_SET_FS, %edi
+  movl $SYS_ARCH_PRCTL, %eax
+  syscall
+  movq %rdx, %rax
+  RESTORE_AND_RETURN
+END umcg_switch_by_system_call
+
+# rdi: word. Sets it to 1 and wakes its futex, without a stack.
+.macro PUBLISH
+  movl $1, %eax
+  xchgl %eax, (%rdi)
+  movl $FUTEX_WAKE_PRIVATE, %esi
+  movl $0x7fffffff, %edx
+  movl $SYS_FUTEX, %eax
+  syscall
+.endm
+
+# rdi: from, rsi: saved
+FUNCTION umcg_save_and_exit
+  SAVE_CONTEXT
+  movq %rsp, (%rdi)
+  movq %rsi, %rdi
+  PUBLISH
+  xorl %edi, %edi
+  movl $SYS_EXIT, %eax
+  syscall
+  ud2
+END umcg_save_and_exit
+
+# rdi: from, rsi: saved, rdx: home
+FUNCTION umcg_save_and_stay
+  SAVE_CONTEXT
+  movq %rsp, (%rdi)
+  movq %rdi, %rbx
+  movq %rdx, %rbp
+  movq %rsi, %rdi
+  PUBLISH
+1:
+  cmpl $0, (%rbp)
+  jne 2f
+  movq %rbp, %rdi
+  movl $FUTEX_WAIT_PRIVATE, %esi
+  xorl %edx, %edx
+  xorl %r10d, %r10d
+  movl $SYS_FUTEX, %eax
+  syscall
+  jmp 1b
+2:
+  movl $0, (%rbp)
+  movq (%rbx), %rsp
+  xorl %eax, %eax
+  RESTORE_AND_RETURN
+END umcg_save_and_stay
+
+# rdi: from, rsi: message, rdx: child_tid
+FUNCTION umcg_continue_on_new_thread
+  movq %rdx, %r10
+  movq 8(%rdi), %r8
+  movq %rsi, %r9
+  movq (%rdi), %rsi
+  movl $CLONE_AS_THREAD, %edi
+  movl $SYS_CLONE, %eax
+  syscall
+  testq %rax, %rax
+  jz 1f
+  ret
+1:
+  .cfi_def_cfa %rsp, 64
+  movq %r9, %rax
+  RESTORE_AND_RETURN
+END umcg_continue_on_new_thread
+
+.section .note.GNU-stack,"",@progbits

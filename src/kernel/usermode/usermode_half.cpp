@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/usermode/usermode_half.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <new>
+
+#include "base/futex.hpp"
+#include "base/raw_syscall.hpp"
+#include "kernel/usermode/context.hpp"
+#include "kernel/usermode/hosting_state.hpp"
+#include "kernel/usermode/stack_slab.hpp"
+#include "kernel/usermode/thread_identity.hpp"
+#include "libumcg/task.hpp"
+
+namespace umcg::kernel::usermode {
+
+using libumcg::task;
+
+struct carrier {
+  pid_t kernel_thread = 0;
+};
+
+namespace {
+
+// What this half keeps in a task.
+struct hosted {
+  context saved;
+  hosting_state on;                         // passes with the switch
+  std::atomic<std::uint32_t> is_saved{0};   // a new worker: its registers are in `saved`
+  std::atomic<std::uint32_t> go_home{0};    // ends the sleep of the home kernel thread
+  std::atomic<std::uint32_t> roused{0};     // a rouse is there for the next sleep
+  pthread_t thread{};                       // a created worker; fixed after create()
+  stack own_stack;                          // likewise
+  libumcg::half::entry_function entry = nullptr;
+  carrier own_carrier;                      // a server's or basic task's kernel thread
+  std::uint64_t signals_before = 0;         // a registered worker: its kernel thread's mask
+};
+static_assert(sizeof(hosted) <= sizeof(task::half_storage));
+
+hosted& of(task& who) noexcept { return *reinterpret_cast<hosted*>(who.half_storage.data()); }
+
+hosted& renew(task& who) noexcept { return *new (who.half_storage.data()) hosted; }
+
+// Stacks of one size lie at equal distances, and what a worker uses of its stack lies at the top: all of it would meet
+// in the same few sets of a first-level cache. Each stack's top is lowered by another number of lines.
+constexpr std::size_t cache_line = 64;
+constexpr std::size_t colours = 16;
+
+std::size_t colour_of(const task& worker) noexcept {
+  return worker.slot % colours * cache_line;
+}
+
+void* created_worker_main(void* argument) {
+  task& self = *static_cast<task*>(argument);
+  hosted& mine = of(self);
+  mine.saved.thread_pointer = __builtin_thread_pointer();
+  give_up_kernel_identity();
+  auto* departed = static_cast<task*>(umcg_save_and_exit(&mine.saved, &mine.is_saved));
+  mine.entry(self, departed);
+  return nullptr;
+}
+
+std::error_code make_error(int number) noexcept { return {number, std::system_category()}; }
+
+class usermode final : public libumcg::half {
+ public:
+  std::string_view name() const noexcept override { return "usermode"; }
+
+  void attach(task& self) noexcept override {
+    hosted& mine = renew(self);
+    mine.saved.thread_pointer = __builtin_thread_pointer();
+    if (self.kind == libumcg::task_kind::worker) {
+      // A signal handler on the sleeping home thread would run on the stack that another kernel thread uses.
+      block_signals(mine.signals_before);
+      forget_cpu_number();
+      return;
+    }
+    mine.is_saved.store(1);
+    mine.own_carrier.kernel_thread = static_cast<pid_t>(base::raw_syscall(SYS_gettid));
+    mine.on.pass_to(&mine.own_carrier);
+  }
+
+  void detach(task& self) noexcept override {
+    if (self.kind == libumcg::task_kind::worker) restore_signals(of(self).signals_before);
+  }
+
+  task* enter(task& self) noexcept override;
+  void go_home(task& worker) noexcept override;
+  std::error_code create(task& worker, std::size_t stack_size_bytes, entry_function entry) override;
+  void retire(task& worker) noexcept override;
+
+  task* switch_to(task& from, task& to, task* departed) noexcept override {
+    hosted& leaving = of(from);
+    hosted& coming = of(to);
+    // Only a worker that has never run may still be on its way out of its own kernel thread.
+    while (coming.is_saved.load() == 0) base::futex_wait(coming.is_saved, 0);
+    coming.on.pass_to(leaving.on.get());
+    return static_cast<task*>(switch_context(&leaving.saved, &coming.saved, departed));
+  }
+
+  bool sleep(task& self, deadline until) noexcept override {
+    hosted& mine = of(self);
+    while (mine.roused.exchange(0) == 0) {
+      if (until.passed()) return false;
+      base::futex_wait(mine.roused, 0, until);
+    }
+    return true;
+  }
+
+  void rouse(task& sleeper) noexcept override {
+    hosted& its = of(sleeper);
+    its.roused.store(1);
+    base::futex_wake(its.roused);
+  }
+
+  std::error_code interrupt(task& worker, int signal) noexcept override {
+    const carrier* host = of(worker).on.get();
+    if (host == nullptr) return make_error(ESRCH);
+    const long result =
+        base::raw_syscall(SYS_tgkill, ::getpid(), host->kernel_thread, signal);
+    return make_error(static_cast<int>(-result));
+  }
+
+ private:
+  stack_slabs stacks_;
+};
+
+task* usermode::enter(task& self) noexcept {
+  hosted& mine = of(self);
+  return static_cast<task*>(umcg_save_and_stay(&mine.saved, &mine.is_saved, &mine.go_home));
+}
+
+void usermode::go_home(task& worker) noexcept {
+  hosted& its = of(worker);
+  its.go_home.store(1);
+  base::futex_wake(its.go_home);
+}
+
+std::error_code usermode::create(task& worker, std::size_t stack_size_bytes,
+                                 entry_function entry) {
+  hosted& its = renew(worker);
+  its.entry = entry;
+  std::error_code error;
+  its.own_stack = stacks_.take(stack_size_bytes, error);
+  if (error) return error;
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  int failed = ::pthread_attr_setstack(&attributes, its.own_stack.data(),
+                                       its.own_stack.size() - colour_of(worker));
+  if (failed == 0) {
+    failed = ::pthread_create(&its.thread, &attributes, created_worker_main, &worker);
+  }
+  ::pthread_attr_destroy(&attributes);
+  if (failed != 0) {
+    stacks_.give_back(its.own_stack);
+    return make_error(failed);
+  }
+  while (its.is_saved.load() == 0) base::futex_wait(its.is_saved, 0);
+  return {};
+}
+
+// The thread ends the way every thread does, on a kernel thread of its own: its thread_local destructors run and the
+// kernel clears its TID field, which is what pthread_join waits for.
+void usermode::retire(task& worker) noexcept {
+  hosted& its = of(worker);
+  const long made =
+      umcg_continue_on_new_thread(&its.saved, nullptr, thread_id_field(its.thread));
+  // At a limit on threads the worker stays as it is, stopped for ever: its memory is the price, nothing refers to it.
+  if (made < 0) return;
+  ::pthread_join(its.thread, nullptr);
+  stacks_.give_back(its.own_stack);
+}
+
+}  // namespace
+
+libumcg::half* usermode_half(std::string& problem) {
+  problem = examine_machine();
+  if (!problem.empty()) return nullptr;
+  // Never destroyed: threads may still be tasks while static objects go.
+  static usermode* const the_half = new usermode;
+  return the_half;
+}
+
+const char* thread_pointer_method_name() noexcept {
+#if defined(__x86_64__)
+  return switch_context == umcg_switch_by_system_call ? "arch_prctl" : "wrfsbase";
+#else
+  return "tpidr_el0";
+#endif
+}
+
+}  // namespace umcg::kernel::usermode

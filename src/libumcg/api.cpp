@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+// The C API: checks what it is given, turns ids into tasks and results into errno. What the calls do is in
+// scheduling.hpp and membership.hpp.
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <new>
+
+#include "libumcg/membership.hpp"
+#include "libumcg/preemption.hpp"
+#include "libumcg/scheduling.hpp"
+#include "umcg/libumcg.h"
+
+namespace {
+
+namespace core = umcg::libumcg;
+using core::current_task;
+using core::group;
+using core::task;
+using core::task_kind;
+using core::task_reference;
+using umcg::deadline;
+
+deadline deadline_at(std::uint64_t nanoseconds) noexcept {
+  if (nanoseconds == 0) return deadline::never();
+  constexpr auto last = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  const auto count = static_cast<std::int64_t>(std::min(nanoseconds, last));
+  return deadline(deadline::clock::time_point(std::chrono::nanoseconds(count)));
+}
+
+int fail(int error) noexcept {
+  errno = error;
+  return -1;
+}
+
+umcg_t no_group(int error) noexcept {
+  errno = error;
+  return UMCG_NONE;
+}
+
+umcg_tid none(int error) noexcept {
+  errno = error;
+  return UMCG_NONE;
+}
+
+group* group_of(umcg_t id) noexcept { return reinterpret_cast<group*>(id); }
+
+task* calling_server() noexcept {
+  task* self = current_task;
+  return self != nullptr && self->kind == task_kind::server ? self : nullptr;
+}
+
+umcg_tid registered(int failed) noexcept {
+  return failed != 0 ? none(failed) : core::id_of(*current_task);
+}
+
+bool is_registered(const task_reference& reference) noexcept {
+  return reference.current() && reference.who->kind != task_kind::none;
+}
+
+umcg_tid take_worker(deadline until, bool wait) noexcept {
+  task* self = calling_server();
+  if (self == nullptr) return none(EINVAL);
+  for (;;) {
+    if (const task* worker = core::take_idle_worker(*self)) return core::id_of(*worker);
+    if (!wait) return none(0);
+    if (until.passed()) return none(ETIMEDOUT);
+    core::park(*self, until);
+  }
+}
+
+umcg_stop public_reason(core::stop why) noexcept { return static_cast<umcg_stop>(why); }
+
+// Whether two tasks may swap: workers of one group, or no workers at all.
+bool may_swap(const task& self, const task& next) noexcept {
+  const bool self_works = self.kind == task_kind::worker;
+  const bool next_works = next.kind == task_kind::worker;
+  if (self_works != next_works) return false;
+  return !self_works || self.in == next.in;
+}
+
+}  // namespace
+
+extern "C" {
+
+bool umcg_enabled() { return core::default_half() != nullptr; }
+
+const char* umcg_kernel_half() { return core::default_half_reason(); }
+
+std::uint64_t umcg_get_time_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+umcg_tid umcg_get_utid() {
+  const task* self = core::own_slot();
+  return self != nullptr ? core::id_of(*self) : none(ENOMEM);
+}
+
+void umcg_set_task_tag(umcg_tid utid, std::intptr_t tag) {
+  const task_reference reference = core::find_task(utid);
+  if (reference.current()) reference.who->tag.store(tag);
+}
+
+std::intptr_t umcg_get_task_tag(umcg_tid utid) {
+  const task_reference reference = core::find_task(utid);
+  return reference.current() ? reference.who->tag.load() : 0;
+}
+
+std::uint64_t umcg_get_task_state(umcg_tid utid) {
+  const task_reference reference = core::find_task(utid);
+  return reference.current() ? reference.who->state.look() : UMCG_TASK_NONE;
+}
+
+umcg_t umcg_create_group(std::uint32_t flags) {
+  if ((flags & ~std::uint32_t{UMCG_GROUP_ENABLE_PREEMPTION}) != 0) return no_group(EINVAL);
+  core::half* plug = core::default_half();
+  if (plug == nullptr) return no_group(ENOTSUP);
+  if (flags != 0) {
+    if (const int failed = core::install_preemption()) return no_group(failed);
+  }
+  auto* made = new (std::nothrow) group(flags, *plug);
+  return made != nullptr ? reinterpret_cast<umcg_t>(made) : no_group(ENOMEM);
+}
+
+int umcg_destroy_group(umcg_t id) {
+  group* doomed = group_of(id);
+  if (doomed == nullptr) return fail(EINVAL);
+  if (doomed->members.load() != 0) return fail(EBUSY);
+  delete doomed;
+  return 0;
+}
+
+int umcg_set_preemption_signal(int signal) {
+  const int failed = core::set_preemption_signal(signal);
+  return failed != 0 ? fail(failed) : 0;
+}
+
+umcg_tid umcg_register_basic_task(std::intptr_t tag) {
+  core::half* plug = core::default_half();
+  return plug != nullptr ? registered(core::register_basic(*plug, tag)) : none(ENOTSUP);
+}
+
+umcg_tid umcg_register_worker(umcg_t group_id, std::intptr_t tag) {
+  group* in = group_of(group_id);
+  return in != nullptr ? registered(core::register_worker(*in, tag)) : none(EINVAL);
+}
+
+umcg_tid umcg_register_server(umcg_t group_id, std::intptr_t tag) {
+  group* in = group_of(group_id);
+  return in != nullptr ? registered(core::register_server(*in, tag)) : none(EINVAL);
+}
+
+int umcg_unregister_task() {
+  const int failed = core::unregister();
+  return failed != 0 ? fail(failed) : 0;
+}
+
+int umcg_wait(std::uint64_t deadline_ns) {
+  task* self = current_task;
+  if (self == nullptr) return fail(EINVAL);
+  const core::preempt_guard guard(self);
+  return core::wait(*self, deadline_at(deadline_ns)) ? 0 : fail(ETIMEDOUT);
+}
+
+int umcg_wake(umcg_tid next, bool /*same_cpu*/) {
+  if (next == UMCG_NONE) return fail(EINVAL);
+  const task_reference target = core::find_task(next);
+  if (!is_registered(target)) return fail(ESRCH);
+  const core::preempt_guard guard(current_task);
+  return core::wake(target) ? 0 : fail(ESRCH);
+}
+
+int umcg_swap(umcg_tid next, std::uint64_t deadline_ns) {
+  task* self = current_task;
+  if (self == nullptr || next == UMCG_NONE) return fail(EINVAL);
+  if (next == core::id_of(*self)) return 0;
+  const task_reference target = core::find_task(next);
+  if (!is_registered(target)) return fail(ESRCH);
+  if (!may_swap(*self, *target.who)) return fail(EINVAL);
+  const core::preempt_guard guard(self);
+  switch (core::swap(*self, target, deadline_at(deadline_ns))) {
+    case core::swap_result::timed_out:
+      return fail(ETIMEDOUT);
+    case core::swap_result::gone:
+      return fail(ESRCH);
+    case core::swap_result::busy:
+      return fail(EBUSY);
+    case core::swap_result::done:
+      break;
+  }
+  return 0;
+}
+
+umcg_tid umcg_get_idle_worker(bool wait) { return take_worker(deadline::never(), wait); }
+
+umcg_tid umcg_get_idle_worker_until(std::uint64_t deadline_ns) {
+  return take_worker(deadline_at(deadline_ns), true);
+}
+
+umcg_tid umcg_run_worker_why(umcg_tid worker, umcg_stop* why) {
+  if (why != nullptr) *why = UMCG_STOP_NONE;
+  task* self = calling_server();
+  if (self == nullptr || worker == UMCG_NONE) return none(EINVAL);
+  const task_reference target = core::find_task(worker);
+  if (!is_registered(target)) return none(ESRCH);
+  task& chosen = *target.who;
+  if (chosen.kind != task_kind::worker || chosen.in != self->in) return none(EINVAL);
+  if (!chosen.state.run_held() && !chosen.state.run_waiting()) return none(EBUSY);
+  const core::run_result result = core::run(*self, chosen);
+  if (why != nullptr) *why = public_reason(result.why);
+  if (result.why == core::stop::exited || result.why == core::stop::unregistered) return none(0);
+  return core::id_of(*result.worker, result.generation);
+}
+
+umcg_tid umcg_run_worker(umcg_tid worker) { return umcg_run_worker_why(worker, nullptr); }
+
+int umcg_preempt_worker(umcg_tid worker) {
+  const task_reference target = core::find_task(worker);
+  if (worker == UMCG_NONE) return fail(EINVAL);
+  if (!is_registered(target)) return fail(ESRCH);
+  const int failed = core::preempt(target);
+  return failed != 0 ? fail(failed) : 0;
+}
+
+}  // extern "C"

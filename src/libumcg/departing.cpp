@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// How a worker leaves its carrier. It says why, and continues somebody else; that one, now running on the carrier,
+// completes the departure: only then are the worker's registers saved and may anybody run it.
+#include "libumcg/scheduling.hpp"
+
+#include <cerrno>
+
+namespace umcg::libumcg {
+
+namespace {
+
+// The worker that follows directly on the same carrier, without a detour through the server's context: half the
+// switches. Only while the server allows it, so that it gets its turn for completions.
+task* direct_successor(task& server) noexcept {
+  server_part& serving = *server.serving;
+  if (serving.direct_runs == 0) return nullptr;
+  task* worker = serving.queue.take();
+  if (worker == nullptr) return nullptr;
+  --serving.direct_runs;
+  UMCG_ASSERT(worker->state.run_held());
+  worker->server = &server;
+  return worker;
+}
+
+void end_of(task& worker) noexcept {
+  worker.state.end();
+  if (worker.why == stop::unregistered) {
+    worker.plug->go_home(worker);
+  } else {
+    worker.exited(worker);
+  }
+}
+
+}  // namespace
+
+void commit(task* departed) noexcept {
+  if (departed == nullptr) return;
+  switch (departed->why) {
+    case stop::blocked:
+      departed->state.block();
+      break;
+    case stop::waited:
+      if (!departed->wait_until.is_never()) arm_deadline(*departed);
+      if (departed->state.wait_or_list()) publish(*departed);
+      break;
+    case stop::preempted:
+    case stop::yielded:
+      departed->state.yield();
+      publish(*departed);
+      break;
+    case stop::exited:
+    case stop::unregistered:
+      end_of(*departed);
+      break;
+    case stop::none:
+      UMCG_ASSERT(false && "a worker departed without a reason");
+  }
+}
+
+void depart(task& self, stop why) noexcept {
+  self.why = why;
+  task& server = *self.server;
+  task* successor = direct_successor(server);
+  commit(self.plug->switch_to(self, successor != nullptr ? *successor : server, &self));
+}
+
+void preempt_guard::leave() noexcept {
+  self_->preempt_off.exit();
+  if (self_->kind == task_kind::worker) honour_preempt_request();
+}
+
+bool honour_preempt_request() noexcept {
+  task* self = current_task;
+  if (self == nullptr || self->kind != task_kind::worker) return false;
+  if (self->preempt_off.depth() != 0) return true;  // the guard looks when it ends
+  bool honoured = false;
+  // A signal that comes while preemption is off does nothing, so whoever turns it on again has to look again.
+  while ((self->state.look() & task_state::preempt_requested) != 0) {
+    self->preempt_off.enter();
+    if (self->state.take_preempt_request()) {
+      const int saved_errno = errno;
+      depart(*self, stop::preempted);
+      errno = saved_errno;
+      honoured = true;
+    }
+    self->preempt_off.exit();
+  }
+  return honoured;
+}
+
+}  // namespace umcg::libumcg

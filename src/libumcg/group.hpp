@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// A group: the servers and workers that can meet, its idle workers list and its parked servers. And what a server has
+// beyond any other task.
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/short_lock.hpp"
+#include "base/timer_wheel.hpp"
+#include "libumcg/half.hpp"
+#include "libumcg/idle_servers.hpp"
+#include "libumcg/idle_workers.hpp"
+#include "libumcg/task.hpp"
+
+namespace umcg::libumcg {
+
+// How a server sleeps while there is no idle worker. Without one of its own it sleeps in its half.
+class parking {
+ public:
+  virtual ~parking() = default;
+  // Sleeps until unpark(), something of its own (a completed operation) or the deadline; may return early.
+  virtual void park(deadline until) noexcept = 0;
+  // Ends the sleep of, or the next sleep of, its server. Any thread.
+  virtual void unpark() noexcept = 0;
+};
+
+struct server_part {
+  idle_workers queue;             // own lock; others take from it when they have nothing
+  parking* sleep = nullptr;       // fixed while registered
+  bool takes_own_first = false;   // fixed while registered: what it pushes itself, it takes next
+  std::uint32_t direct_runs = 0;  // its carrier only: how many more workers may follow each other without the server
+  task* last = nullptr;           // its carrier only: the worker that departed last
+  std::uint32_t steal_from = 0;   // its carrier only: where it looks first
+};
+
+constexpr std::size_t servers_max = 256;
+
+struct group {
+  explicit group(std::uint32_t group_flags, half& group_half)
+      : flags(group_flags), plug(&group_half) {}
+
+  const std::uint32_t flags;
+  half* const plug;
+  idle_workers shared;            // for wakes from outside the group's servers
+  idle_servers parked;
+  std::array<std::atomic<task*>, servers_max> servers{};
+  std::atomic<std::uint32_t> servers_end{0};  // slots of `servers` ever used
+  std::atomic<std::int64_t> members{0};
+
+  // Deadlines of workers in umcg_wait and umcg_swap.
+  base::short_lock timers_lock;
+  base::timer_wheel timers UMCG_GUARDED_BY(timers_lock){deadline::clock::now()};
+  // The next expiry, in nanoseconds on the steady clock; the largest value when there is none.
+  std::atomic<std::int64_t> next_timer{INT64_MAX};
+};
+
+}  // namespace umcg::libumcg

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The servers of a group that found no idle worker and are parked, or about to be.
+//
+//   serving --announce--> parked --withdraw--> serving        by itself: it found work after all, or its deadline passed
+//                         parked --take_one--> summoned       by a pusher, who then ends its sleep
+//   summoned --(its sleep ends)--> serving
+//
+// No worker waits beside a parked server: a pusher first pushes and then looks here; a server first announces itself
+// here and then looks at every queue once more before it sleeps. Each side stores and then loads, with a full barrier
+// between, so at least one of them sees the other (R1, R2, R4). Without the second look
+// idle_protocol_model_test finds a worker that nobody runs.
+//
+// A push summons one server however many workers it brings. A summoned server that takes a worker and sees more of
+// them summons the next (R3): the wake-ups spread like a chain instead of a stampede.
+//
+// A summons that arrives late finds a server that serves already. It is then remembered as one early end of the
+// server's next sleep, and nothing else: a server that runs a worker is never disturbed by it (R5, B24).
+
+#include <atomic>
+#include <cstddef>
+
+#include "base/short_lock.hpp"
+#include "libumcg/task.hpp"
+
+namespace umcg::libumcg {
+
+class idle_servers {
+ public:
+  void announce(task& server) noexcept {
+    base::short_guard guard(lock_);
+    server.next = first_;
+    first_ = &server;
+    count_.store(count_.load() + 1);
+  }
+
+  // False: a pusher has taken the server out, and a summons is on its way.
+  bool withdraw(task& server) noexcept {
+    base::short_guard guard(lock_);
+    for (task** link = &first_; *link != nullptr; link = &(*link)->next) {
+      if (*link != &server) continue;
+      *link = server.next;
+      count_.store(count_.load() - 1);
+      return true;
+    }
+    return false;
+  }
+
+  // The server that parked last (its caches are the warmest); null when none is parked.
+  task* take_one() noexcept {
+    if (count_.load() == 0) return nullptr;
+    base::short_guard guard(lock_);
+    task* server = first_;
+    if (server == nullptr) return nullptr;
+    first_ = server->next;
+    count_.store(count_.load() - 1);
+    return server;
+  }
+
+  std::size_t count() const noexcept { return count_.load(); }
+
+ private:
+  base::short_lock lock_;
+  task* first_ UMCG_GUARDED_BY(lock_) = nullptr;
+  std::atomic<std::size_t> count_{0};
+};
+
+}  // namespace umcg::libumcg

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include "libumcg/membership.hpp"
+
+#include <pthread.h>
+
+#include <cerrno>
+#include <new>
+
+#include "libumcg/scheduling.hpp"
+
+namespace umcg::libumcg {
+
+namespace {
+
+// Ends with the thread: a thread that ends while it is registered is unregistered, so that a worker's server learns
+// of it and no id outlives its thread.
+class slot_of_thread {
+ public:
+  slot_of_thread() = default;
+  slot_of_thread(const slot_of_thread&) = delete;
+  slot_of_thread& operator=(const slot_of_thread&) = delete;
+  ~slot_of_thread() {
+    if (slot_ == nullptr) return;
+    if (current_task != nullptr) unregister();
+    free_task(*slot_);
+  }
+
+  task* get() noexcept {
+    if (slot_ == nullptr) slot_ = allocate_task();
+    return slot_;
+  }
+  void forget() noexcept { slot_ = nullptr; }
+
+ private:
+  task* slot_ = nullptr;
+};
+
+thread_local slot_of_thread own;
+
+// The child's one thread is nobody's task: the servers, and the kernel threads of all others, are the parent's.
+void reset_in_child() noexcept {
+  current_task = nullptr;
+  own.forget();
+}
+
+bool watches_forks() noexcept {
+  static const bool watching = ::pthread_atfork(nullptr, nullptr, reset_in_child) == 0;
+  return watching;
+}
+
+void fill(task& self, half& plug, std::intptr_t tag) noexcept {
+  self.plug = &plug;
+  self.why = stop::none;
+  self.server = nullptr;
+  self.user = nullptr;
+  self.tag.store(tag);
+}
+
+int become(group& in, task_kind kind, std::intptr_t tag) noexcept {
+  if (current_task != nullptr) return EINVAL;
+  task* self = own_slot();
+  if (self == nullptr || !watches_forks()) return ENOMEM;
+  if (kind == task_kind::server && self->serving == nullptr) {
+    self->serving = new (std::nothrow) server_part;
+    if (self->serving == nullptr) return ENOMEM;
+  }
+  fill(*self, *in.plug, tag);
+  self->in = &in;
+  self->kind = kind;
+  in.members.fetch_add(1);  // before anybody can see it: a group with a worker that never ran is not empty
+  return 0;
+}
+
+}  // namespace
+
+task* own_slot() noexcept { return own.get(); }
+
+int register_basic(half& plug, std::intptr_t tag) noexcept {
+  if (current_task != nullptr) return EINVAL;
+  task* self = own_slot();
+  if (self == nullptr || !watches_forks()) return ENOMEM;
+  fill(*self, plug, tag);
+  self->in = nullptr;
+  self->kind = task_kind::basic;
+  plug.attach(*self);
+  self->state.begin(self->generation.load(), task_state::running);
+  current_task = self;
+  return 0;
+}
+
+int register_server(group& in, std::intptr_t tag) noexcept {
+  if (const int failed = become(in, task_kind::server, tag)) return failed;
+  task& self = *own_slot();
+  self.serving->sleep = nullptr;
+  self.serving->takes_own_first = false;
+  self.serving->direct_runs = 0;
+  if (!add_server(in, self)) {
+    in.members.fetch_sub(1);
+    self.kind = task_kind::none;
+    return EAGAIN;
+  }
+  in.plug->attach(self);
+  self.state.begin(self.generation.load(), task_state::running);
+  current_task = &self;
+  return 0;
+}
+
+int register_worker(group& in, std::intptr_t tag) noexcept {
+  if (const int failed = become(in, task_kind::worker, tag)) return failed;
+  task& self = *own_slot();
+  in.plug->attach(self);
+  current_task = &self;
+  const preempt_guard guard(&self);
+  self.state.begin(self.generation.load(), task_state::listed);
+  publish(self);
+  commit(in.plug->enter(self));
+  return 0;
+}
+
+int unregister() noexcept {
+  task* self = current_task;
+  if (self == nullptr) return EINVAL;
+  group* in = self->in;
+  self->preempt_off.enter();
+  switch (self->kind) {
+    case task_kind::worker:
+      depart(*self, stop::unregistered);  // returns on the thread's own kernel thread
+      break;
+    case task_kind::server:
+      remove_server(*self);
+      self->state.end();
+      break;
+    default:
+      self->state.end();
+      break;
+  }
+  current_task = nullptr;
+  self->preempt_off.exit();
+  self->plug->detach(*self);
+  self->kind = task_kind::none;
+  self->in = nullptr;
+  if (in != nullptr) in->members.fetch_sub(1);
+  return 0;
+}
+
+}  // namespace umcg::libumcg

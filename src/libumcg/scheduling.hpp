@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// What libumcg does, in terms of tasks: how a worker departs from its carrier and arrives on one, how servers find
+// idle workers and park, how tasks wait and wake. The C API (api.cpp) and the sched layer are both written on this.
+
+#include <cstdint>
+
+#include "libumcg/group.hpp"
+#include "libumcg/task.hpp"
+#include "libumcg/task_table.hpp"
+#include "umcg/deadline.hpp"
+
+namespace umcg::libumcg {
+
+// --- departing and arriving (departing.cpp) ---
+
+// Runs on a worker: stops it for the reason `why` and continues the next worker or its server. Returns when somebody
+// runs the worker again, maybe on another server.
+void depart(task& self, stop why) noexcept;
+
+// Runs on whoever was continued: completes the departure of the task whose registers are now saved. Null: nothing.
+void commit(task* departed) noexcept;
+
+// Holds preemption off while library code runs on a worker; on the last exit it honours a request that came meanwhile.
+class preempt_guard {
+ public:
+  explicit preempt_guard(task* self) noexcept : self_(self) {
+    if (self_ != nullptr) self_->preempt_off.enter();
+  }
+  ~preempt_guard() {
+    if (self_ != nullptr) leave();
+  }
+  preempt_guard(const preempt_guard&) = delete;
+  preempt_guard& operator=(const preempt_guard&) = delete;
+
+ private:
+  void leave() noexcept;
+  task* self_;
+};
+
+// What the preemption signal does on the thread it reaches. False: there was no request; the signal is not ours.
+bool honour_preempt_request() noexcept;
+
+// --- the idle workers list (serving.cpp) ---
+
+// Puts a worker that the caller has just made `listed` into the idle workers list, and summons a parked server.
+void publish(task& worker) noexcept;
+// The same for workers that `server`'s own reactor has made listed: the server is about to take the first of them.
+void publish_here(task& server, task_chain& workers) noexcept;
+
+// The next idle worker for `server`, held; null when there is none. Also lets due deadlines of the group pass.
+task* take_idle_worker(task& server) noexcept;
+// Sleeps until there may be an idle worker again, or the deadline.
+void park(task& server, deadline until) noexcept;
+
+struct run_result {
+  task* worker;  // who departed last: not `worker` if it swapped to another
+  std::uint64_t generation;
+  stop why;
+};
+// Runs a worker that the caller has just made `running` until it, or the last of those that followed it directly,
+// departs.
+run_result run(task& server, task& worker) noexcept;
+
+// False: the group has as many servers as it can.
+bool add_server(group& in, task& server) noexcept;
+void remove_server(task& server) noexcept;
+
+// --- waiting and waking (waiting.cpp) ---
+
+// Waits for a wake. False: the deadline passed first.
+bool wait(task& self, deadline until) noexcept;
+// Ends the wait of a task, or its next one. False: the id is stale.
+bool wake(const task_reference& target) noexcept;
+// wake(next) and wait(self) at once. Both are workers of one group, or neither is a worker.
+enum class swap_result : std::uint8_t { done, timed_out, gone, busy };
+swap_result swap(task& self, const task_reference& next, deadline until) noexcept;
+
+// Stops the calling worker until unblock(): for operations whose completion is reaped by its own server, which cannot
+// happen before the departure has been committed.
+inline void block(task& self) noexcept { depart(self, stop::blocked); }
+
+// Arms the deadline of a departing worker, and takes it back.
+void arm_deadline(task& worker) noexcept;
+void disarm_deadline(task& worker) noexcept;
+// Publishes the workers whose deadlines have passed.
+void pass_deadlines(group& in) noexcept;
+
+}  // namespace umcg::libumcg

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// The idle workers list and the servers that look for work in it. idle_workers.hpp and idle_servers.hpp say why no
+// worker is left waiting beside a parked server.
+#include "libumcg/scheduling.hpp"
+
+#include <algorithm>
+
+namespace umcg::libumcg {
+
+namespace {
+
+// How many workers move from one queue to another at once.
+constexpr std::size_t batch_max = 32;
+
+void summon_one(group& in) noexcept {
+  task* server = in.parked.take_one();
+  if (server == nullptr) return;
+  if (server->serving->sleep != nullptr) {
+    server->serving->sleep->unpark();
+  } else {
+    server->plug->rouse(*server);
+  }
+}
+
+// The server of `in` on whose carrier the caller runs; null on other threads.
+task* server_here(const group& in) noexcept {
+  task* self = current_task;
+  if (self == nullptr || self->in != &in) return nullptr;
+  return self->kind == task_kind::server ? self : self->server;
+}
+
+bool any_idle_worker(const group& in) noexcept {
+  if (!in.shared.empty()) return true;
+  const std::uint32_t end = in.servers_end.load();
+  for (std::uint32_t at = 0; at < end; ++at) {
+    const task* server = in.servers[at].load();
+    if (server != nullptr && !server->serving->queue.empty()) return true;
+  }
+  return false;
+}
+
+// Half of another server's queue, into ours; the first of it, held.
+task* steal(task& server) noexcept {
+  group& in = *server.in;
+  server_part& serving = *server.serving;
+  const std::uint32_t end = in.servers_end.load();
+  for (std::uint32_t tries = 0; tries < end; ++tries) {
+    serving.steal_from = (serving.steal_from + 1) % end;
+    task* victim = in.servers[serving.steal_from].load();
+    if (victim == nullptr || victim == &server) continue;
+    task_chain taken = victim->serving->queue.take_half(batch_max);
+    task* first = taken.pop();
+    if (first == nullptr) continue;
+    if (!taken.empty()) serving.queue.push_all(taken);
+    UMCG_ASSERT(first->state.hold());
+    return first;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void publish(task& worker) noexcept {
+  group& in = *worker.in;
+  task* here = server_here(in);
+  if (here == nullptr) {
+    in.shared.push(worker);
+    summon_one(in);
+    return;
+  }
+  here->serving->queue.push(worker);
+  // A server that pushes its only worker runs it next; anybody else keeps the carrier for a while yet.
+  const server_part& serving = *here->serving;
+  const bool taken_next =
+      current_task == here && serving.takes_own_first && serving.queue.size() == 1;
+  if (!taken_next) summon_one(in);
+}
+
+void publish_here(task& server, task_chain& workers) noexcept {
+  if (workers.empty()) return;
+  idle_workers& queue = server.serving->queue;
+  queue.push_all(workers);
+  if (queue.size() > 1) summon_one(*server.in);
+}
+
+task* take_idle_worker(task& server) noexcept {
+  group& in = *server.in;
+  pass_deadlines(in);
+  idle_workers& queue = server.serving->queue;
+  // What came from outside gets in line behind what is here already: neither can starve the other.
+  if (!in.shared.empty()) {
+    task_chain arrived = in.shared.take_half(batch_max);
+    if (!arrived.empty()) queue.push_all(arrived);
+  }
+  task* worker = queue.take();
+  return worker != nullptr ? worker : steal(server);
+}
+
+void park(task& server, deadline until) noexcept {
+  group& in = *server.in;
+  in.parked.announce(server);
+  if (!any_idle_worker(in)) {
+    const deadline timer{deadline::clock::time_point(
+        std::chrono::nanoseconds(in.next_timer.load()))};
+    const deadline end = std::min(until, timer);
+    if (server.serving->sleep != nullptr) {
+      server.serving->sleep->park(end);
+    } else {
+      server.plug->sleep(server, end);
+    }
+  }
+  const bool summoned = !in.parked.withdraw(server);
+  // One worker is ours to take; if there are more, the next server shall know. Whoever pushed them summoned only one.
+  if (summoned && any_idle_worker(in)) summon_one(in);
+}
+
+run_result run(task& server, task& worker) noexcept {
+  worker.server = &server;
+  server.state.attach();
+  task* departed = server.plug->switch_to(server, worker, nullptr);
+  server.state.detach();
+  UMCG_ASSERT(departed != nullptr);
+  // Read before the commit: after it the worker belongs to others.
+  const run_result result{departed, departed->generation.load(), departed->why};
+  commit(departed);
+  return result;
+}
+
+bool add_server(group& in, task& server) noexcept {
+  for (std::uint32_t at = 0; at < servers_max; ++at) {
+    task* empty = nullptr;
+    if (!in.servers[at].compare_exchange_strong(empty, &server)) continue;
+    std::uint32_t end = in.servers_end.load();
+    while (end < at + 1 && !in.servers_end.compare_exchange_weak(end, at + 1)) {
+    }
+    return true;
+  }
+  return false;
+}
+
+void remove_server(task& server) noexcept {
+  group& in = *server.in;
+  for (std::uint32_t at = 0; at < in.servers_end.load(); ++at) {
+    task* expected = &server;
+    if (in.servers[at].compare_exchange_strong(expected, nullptr)) break;
+  }
+  // What it had not run yet is for the others.
+  for (;;) {
+    task_chain rest = server.serving->queue.take_half(SIZE_MAX);
+    if (rest.empty()) break;
+    in.shared.push_all(rest);
+    summon_one(in);
+  }
+}
+
+}  // namespace umcg::libumcg

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// Wait, wake and swap, and the deadlines of waiting workers.
+#include "libumcg/scheduling.hpp"
+
+#include <algorithm>
+
+namespace umcg::libumcg {
+
+namespace {
+
+// A server or basic task sleeps in the kernel, on its own kernel thread.
+bool wait_asleep(task& self, deadline until) noexcept {
+  if (!self.state.wait_unless_woken()) return true;
+  while (self.state.place() == task_state::waiting) {
+    if (!self.plug->sleep(self, until) && self.state.stop_waiting()) return false;
+  }
+  return true;
+}
+
+bool end_worker_wait(task& self) noexcept {
+  if (!self.wait_until.is_never()) disarm_deadline(self);
+  return !self.state.end_wait();
+}
+
+void set_next_timer(group& in) noexcept UMCG_REQUIRES(in.timers_lock) {
+  const auto next = in.timers.next_expiry();
+  in.next_timer.store(next ? next->time_since_epoch().count() : INT64_MAX);
+}
+
+swap_result wait_for_swap(task& self, deadline until) noexcept {
+  return wait(self, until) ? swap_result::done : swap_result::timed_out;
+}
+
+}  // namespace
+
+void arm_deadline(task& worker) noexcept {
+  group& in = *worker.in;
+  bool earlier;
+  {
+    base::short_guard guard(in.timers_lock);
+    const std::int64_t before = in.next_timer.load();
+    worker.timer.owner = &worker;
+    in.timers.insert(worker.timer, worker.wait_until.when());
+    set_next_timer(in);
+    earlier = in.next_timer.load() < before;
+  }
+  // A parked server sleeps only until what was the next deadline when it parked.
+  if (earlier && in.parked.count() != 0) {
+    task* server = in.parked.take_one();
+    if (server == nullptr) return;
+    if (server->serving->sleep != nullptr) {
+      server->serving->sleep->unpark();
+    } else {
+      server->plug->rouse(*server);
+    }
+  }
+}
+
+void disarm_deadline(task& worker) noexcept {
+  group& in = *worker.in;
+  base::short_guard guard(in.timers_lock);
+  in.timers.remove(worker.timer);
+  set_next_timer(in);
+}
+
+void pass_deadlines(group& in) noexcept {
+  const std::int64_t next = in.next_timer.load();
+  if (next == INT64_MAX) return;
+  const auto now = deadline::clock::now();
+  if (now.time_since_epoch().count() < next) return;
+  task_chain due;
+  {
+    base::short_guard guard(in.timers_lock);
+    // The move is made under the lock: a worker that leaves its wait takes its timer out under the lock first, so no
+    // deadline can hit the worker's next wait.
+    in.timers.advance(now, [&due](base::timer& timer) noexcept {
+      task& worker = *static_cast<wait_timer&>(timer).owner;
+      if (worker.state.time_out()) due.push(worker);
+    });
+    set_next_timer(in);
+  }
+  while (task* worker = due.pop()) publish(*worker);
+}
+
+bool wait(task& self, deadline until) noexcept {
+  if (self.kind != task_kind::worker) return wait_asleep(self, until);
+  if (self.state.take_wake()) return true;
+  self.wait_until = until;
+  depart(self, stop::waited);
+  return end_worker_wait(self);
+}
+
+bool wake(const task_reference& target) noexcept {
+  task& who = *target.who;
+  if (!target.current()) return false;
+  switch (who.state.wake(target.generation, who.kind == task_kind::worker)) {
+    case wake_result::stale:
+      return false;
+    case wake_result::queued:
+      break;
+    case wake_result::publish:
+      publish(who);
+      break;
+    case wake_result::rouse:
+      who.plug->rouse(who);
+      break;
+  }
+  return true;
+}
+
+swap_result swap(task& self, const task_reference& next, deadline until) noexcept {
+  if (self.kind != task_kind::worker || self.state.take_wake()) {
+    // Nobody's place to give away: a server or basic task sleeps in the kernel, and a worker with a queued wake does
+    // not stop at all.
+    const bool stays = self.kind == task_kind::worker;
+    if (!wake(next)) return swap_result::gone;
+    return stays ? swap_result::done : wait_for_swap(self, until);
+  }
+  task& target = *next.who;
+  if (!next.current()) return swap_result::gone;
+  if (!target.state.run_waiting() && !target.state.run_held()) {
+    if (target.state.place() == task_state::listed) return swap_result::busy;
+    if (!wake(next)) return swap_result::gone;
+    return wait_for_swap(self, until);
+  }
+  target.server = self.server;
+  self.why = stop::waited;
+  self.wait_until = until;
+  commit(self.plug->switch_to(self, target, &self));
+  return end_worker_wait(self) ? swap_result::done : swap_result::timed_out;
+}
+
+}  // namespace umcg::libumcg
