@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The io_uring backend. One plain ring with cooperative task work: operations that one kernel thread submitted complete
+// wherever the ring is entered next, so another carrier may adopt the server with its ring (SINGLE_ISSUER and
+// DEFER_TASKRUN would tie it to one). Submissions are collected while workers run and leave in one system call, the one
+// that also waits.
+
+#include <liburing.h>
+
+#include <atomic>
+
+#include "base/timer_wheel.hpp"
+#include "base/unique_fd.hpp"
+#include "io/reactor.hpp"
+#include "libumcg/idle_workers.hpp"
+
+namespace umcg::io {
+
+class uring_reactor final : public reactor {
+ public:
+  static made_reactor make();
+  ~uring_reactor() override;
+
+  void attach(libumcg::task& server) noexcept override { server_ = &server; }
+  void detach() noexcept override {}
+  void poll() noexcept override;
+  void park(deadline until) noexcept override;
+  void unpark() noexcept override;
+  void perform(operation& wanted, deadline until) noexcept override;
+
+ private:
+  uring_reactor() noexcept = default;
+
+  void make_room(unsigned entries_needed) noexcept;
+  io_uring_sqe& next_entry() noexcept;
+  void prepare(operation& wanted) noexcept;
+  void prepare_send_then_recv(operation& wanted) noexcept;
+  void cancel(operation& late) noexcept;
+  void listen_for_unpark() noexcept;
+  void pass_deadlines() noexcept;
+  void reap() noexcept;
+  void complete(operation& finished, int result) noexcept;
+  void publish() noexcept;
+
+  // All of it passes with the server's context from carrier to carrier.
+  io_uring ring_{};
+  bool ring_exists_ = false;
+  libumcg::task* server_ = nullptr;
+  base::timer_wheel timers_{deadline::clock::now()};
+  libumcg::task_chain idle_;      // workers whose operations are complete, not yet published
+  bool listens_ = false;            // a read of the eventfd is under way
+  std::uint64_t unpark_count_ = 0;  // where the read of the eventfd puts its count
+
+  base::unique_fd unparked_;               // an eventfd; fixed
+  std::atomic<bool> unpark_sent_{false};   // one write for each park is enough
+};
+
+}  // namespace umcg::io

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// One waiter's place to wait for one event, on its own stack. The waiter may be a worker, a server or a plain thread.
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/futex.hpp"
+#include "libumcg/scheduling.hpp"
+
+namespace umcg::sched {
+
+class one_shot {
+ public:
+  one_shot() noexcept {
+    if (libumcg::task* self = libumcg::current_task) {
+      waiter_ = {self, self->generation.load()};
+    }
+  }
+  one_shot(const one_shot&) = delete;
+  one_shot& operator=(const one_shot&) = delete;
+
+  // Called by the one who waits.
+  void wait() noexcept {
+    const libumcg::preempt_guard guard(libumcg::current_task);
+    while (set_.load() == 0) {
+      if (waiter_.who != nullptr) {
+        libumcg::wait(*waiter_.who, deadline::never());
+      } else {
+        base::futex_wait(set_, 0);
+      }
+    }
+  }
+
+  // Called once, by anyone. The waiter may be gone with this object as soon as the flag is set.
+  void set() noexcept {
+    const libumcg::task_reference waiter = waiter_;
+    set_.store(1);
+    if (waiter.who != nullptr) {
+      libumcg::wake(waiter);
+    } else {
+      base::futex_wake(set_);
+    }
+  }
+
+  one_shot* next = nullptr;  // owned by the list it is in
+
+ private:
+  libumcg::task_reference waiter_;
+  std::atomic<std::uint32_t> set_{0};
+};
+
+}  // namespace umcg::sched

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include "sched/worker_record.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "sched/server_group.hpp"
+
+namespace umcg::sched {
+
+using libumcg::task;
+using libumcg::task_state;
+
+std::error_code worker_record::make_thread(std::size_t stack_size_bytes) noexcept {
+  self_.user = this;
+  return self_.plug->create(self_, stack_size_bytes, main);
+}
+
+void worker_record::end_thread() noexcept {
+  retiring_ = true;
+  self_.plug->retire(self_);
+}
+
+std::uint64_t worker_record::begin(body work, std::string_view name) noexcept {
+  work_ = std::move(work);
+  name_.fill('\0');
+  std::copy_n(name.begin(), std::min(name.size(), name_.size() - 1), name_.begin());
+  self_.generation.fetch_add(1);
+  self_.exited = has_exited;
+  self_.state.begin(self_.generation.load(), task_state::listed);
+  base::short_guard guard(lock_);
+  return ++begun_;
+}
+
+// Runs on the worker's own stack, for the life of its thread.
+void worker_record::main(task& self, task* departed) noexcept {
+  libumcg::current_task = &self;
+  self.preempt_off.enter();
+  libumcg::commit(departed);
+  auto& record = *static_cast<worker_record*>(self.user);
+  while (!record.retiring_) {
+    self.preempt_off.exit();
+    record.work_();
+    record.work_.reset();
+    self.preempt_off.enter();
+    libumcg::depart(self, libumcg::stop::exited);
+  }
+  libumcg::current_task = nullptr;
+}
+
+// Runs on whoever the carrier continued, once the worker's registers are saved: its thread may run the next body.
+void worker_record::has_exited(task& self) noexcept {
+  auto& record = *static_cast<worker_record*>(self.user);
+  record.end_run();
+}
+
+void worker_record::end_run() noexcept {
+  one_shot* joiner;
+  {
+    base::short_guard guard(lock_);
+    ended_ = begun_;
+    joiner = std::exchange(joiners_, nullptr);
+  }
+  while (joiner != nullptr) {
+    one_shot& woken = *std::exchange(joiner, joiner->next);
+    woken.set();
+  }
+  owner_.pool(*this);
+}
+
+void worker_record::join(std::uint64_t run) noexcept {
+  one_shot joined;
+  {
+    base::short_guard guard(lock_);
+    if (ended_ >= run) return;
+    joined.next = std::exchange(joiners_, &joined);
+  }
+  joined.wait();
+}
+
+}  // namespace umcg::sched
