@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/select.hpp"
 
+#include "kernel/usermode/thread_pointer.hpp"
 #include "kernel/usermode/usermode_half.hpp"
 
 namespace umcg::kernel {
@@ -14,7 +15,7 @@ choice select_half(std::string_view name) {
   libumcg::half* half = usermode::usermode_half(problem);
   if (half == nullptr) return {nullptr, "no kernel half works on this machine: " + problem};
   return {half, std::string("kernel half usermode, thread pointer by ") +
-                    usermode::thread_pointer_method_name()};
+                    usermode::name_of(usermode::thread_pointer_method_in_use())};
 }
 
 }  // namespace umcg::kernel

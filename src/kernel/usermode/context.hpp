@@ -8,6 +8,8 @@
 // The functions are written in assembly (switch_x86_64.S, switch_aarch64.S) and follow one rule: once a context is
 // published as saved, the leaving kernel thread touches none of its stack.
 
+#include <signal.h>
+
 #include <atomic>
 #include <cstdint>
 
@@ -18,19 +20,16 @@ struct context {
   void* thread_pointer = nullptr;
 };
 
-// How the thread pointer is set while switching.
-enum class thread_pointer_method {
-  instruction,  // an instruction: wrfsbase where the kernel knows of it (FSGSBASE); always on AArch64
-  system_call,  // arch_prctl(ARCH_SET_FS), x86-64 kernels that do not offer FSGSBASE to user mode
-};
-
 extern "C" {
 
-// Saves the caller in `from`, continues `to`, and hands `message` to it. Returns, when someone continues `from`, that
+// One for each thread_pointer_method. Saves the caller in `from`, continues `to`, and hands `message` to it. Returns, when someone continues `from`, that
 // one's message.
 using switch_function = void* (*)(context* from, const context* to, void* message);
 void* umcg_switch_by_instruction(context* from, const context* to, void* message);
 void* umcg_switch_by_system_call(context* from, const context* to, void* message);
+void* umcg_switch_restored(context* from, const context* to, void* message);
+// The handler of SIGTRAP that goes with the last.
+void umcg_restore_thread_pointer(int signal, siginfo_t* information, void* state);
 
 // Saves the caller in `from`, sets *saved to 1, wakes its futex and ends the kernel thread. Returns on whichever
 // kernel thread continues `from`.
@@ -46,7 +45,7 @@ void* umcg_save_and_stay(context* from, std::atomic<std::uint32_t>* saved,
 long umcg_continue_on_new_thread(const context* from, void* message, std::uint32_t* child_tid);
 }
 
-// The switch function of the method in use; chosen by choose_switch(), before the first context exists.
+// The switch function of the method in use; set by choose_thread_pointer_method().
 extern switch_function switch_context;
 
 }  // namespace umcg::kernel::usermode

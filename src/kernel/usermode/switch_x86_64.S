@@ -97,6 +97,33 @@ FUNCTION umcg_switch_by_system_call
   RESTORE_AND_RETURN
 END umcg_switch_by_system_call
 
+# As by instruction; %gs:0 holds what umcg_restore_thread_pointer writes. A trap between the two writes of the thread
+# pointer leaves the right one.
+FUNCTION umcg_switch_restored
+  SAVE_CONTEXT
+  movq %rsp, (%rdi)
+  movq 8(%rsi), %rcx
+  movq (%rsi), %rsp
+  movq %rcx, %gs:0
+  wrfsbase %rcx
+  movq %rdx, %rax
+  RESTORE_AND_RETURN
+END umcg_switch_restored
+
+# A handler of SIGTRAP: edi: signal, rsi: siginfo. The thread pointer is not to be used before it is written. A trap that
+# is not a perf event's (a breakpoint without a debugger) ends the program with SIGILL.
+#define SI_CODE 8
+#define TRAP_PERF 6
+FUNCTION umcg_restore_thread_pointer
+  cmpl $TRAP_PERF, SI_CODE(%rsi)
+  jne 1f
+  movq %gs:0, %rax
+  wrfsbase %rax
+  ret
+1:
+  ud2
+END umcg_restore_thread_pointer
+
 # rdi: word. Sets it to 1 and wakes its futex, without a stack.
 .macro PUBLISH
   movl $1, %eax

@@ -3,7 +3,6 @@
 
 #include <linux/futex.h>
 #include <signal.h>
-#include <sys/auxv.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,11 +14,9 @@
 #include <vector>
 
 #include "base/raw_syscall.hpp"
-#include "kernel/usermode/context.hpp"
+#include "kernel/usermode/thread_pointer.hpp"
 
 namespace umcg::kernel::usermode {
-
-switch_function switch_context = umcg_switch_by_instruction;
 
 namespace {
 
@@ -60,16 +57,6 @@ std::string find_field() {
   return "this C library keeps thread ids where umcg does not find them (glibc is needed)";
 }
 
-void choose_switch() noexcept {
-#if defined(__x86_64__)
-  constexpr unsigned long kernel_knows_fsgsbase = 2;
-  if ((::getauxval(AT_HWCAP2) & kernel_knows_fsgsbase) == 0) {
-    // The instruction may work all the same, but the kernel would not keep what it wrote over a context switch.
-    switch_context = umcg_switch_by_system_call;
-  }
-#endif
-}
-
 std::uint32_t next_virtual_id() noexcept {
   static std::atomic<std::uint32_t> next{0};
   return virtual_id_first + next.fetch_add(1) % (virtual_id_last - virtual_id_first);
@@ -85,8 +72,8 @@ struct rseq* own_rseq() noexcept {
 
 const std::string& examine_machine() {
   static const std::string problem = [] {
-    choose_switch();
-    return find_field();
+    std::string reason = choose_thread_pointer_method();
+    return reason.empty() ? find_field() : reason;
   }();
   return problem;
 }

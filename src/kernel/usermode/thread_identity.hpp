@@ -14,8 +14,8 @@
 
 namespace umcg::kernel::usermode {
 
-// Finds where this C library keeps the thread id, by looking for it in two threads' TCBs; and how the thread pointer
-// is to be set. Once per process; later calls return the same. Empty: all is well; otherwise why this machine cannot
+// Finds where this C library keeps the thread id, by looking for it in two threads' TCBs; and chooses
+// how the thread pointer is set. Once per process; later calls return the same. Empty: all is well; otherwise why this machine cannot
 // have the usermode half.
 const std::string& examine_machine();
 

@@ -16,6 +16,7 @@
 #include "kernel/usermode/hosting_state.hpp"
 #include "kernel/usermode/stack_slab.hpp"
 #include "kernel/usermode/thread_identity.hpp"
+#include "kernel/usermode/thread_pointer.hpp"
 #include "libumcg/task.hpp"
 
 namespace umcg::kernel::usermode {
@@ -24,6 +25,7 @@ using libumcg::task;
 
 struct carrier {
   pid_t kernel_thread = 0;
+  carrier_thread_pointer thread_pointer;
 };
 
 namespace {
@@ -84,10 +86,13 @@ class usermode final : public libumcg::half {
     mine.is_saved.store(1);
     mine.own_carrier.kernel_thread = static_cast<pid_t>(base::raw_syscall(SYS_gettid));
     mine.on.pass_to(&mine.own_carrier);
+    if (self.kind == libumcg::task_kind::server) mine.own_carrier.thread_pointer.set_up();
   }
 
   void detach(task& self) noexcept override {
-    if (self.kind == libumcg::task_kind::worker) restore_signals(of(self).signals_before);
+    hosted& mine = of(self);
+    if (self.kind == libumcg::task_kind::worker) restore_signals(mine.signals_before);
+    if (self.kind == libumcg::task_kind::server) mine.own_carrier.thread_pointer.tear_down();
   }
 
   task* enter(task& self) noexcept override;
@@ -185,14 +190,6 @@ libumcg::half* usermode_half(std::string& problem) {
   // Never destroyed: threads may still be tasks while static objects go.
   static usermode* const the_half = new usermode;
   return the_half;
-}
-
-const char* thread_pointer_method_name() noexcept {
-#if defined(__x86_64__)
-  return switch_context == umcg_switch_by_system_call ? "arch_prctl" : "wrfsbase";
-#else
-  return "tpidr_el0";
-#endif
 }
 
 }  // namespace umcg::kernel::usermode

@@ -18,7 +18,4 @@ namespace umcg::kernel::usermode {
 // The one instance; null with `problem` set to a sentence for the user when this machine cannot have it.
 libumcg::half* usermode_half(std::string& problem);
 
-// How the thread pointer is set, for the log: "wrfsbase", "arch_prctl", "tpidr_el0".
-const char* thread_pointer_method_name() noexcept;
-
 }  // namespace umcg::kernel::usermode
