@@ -111,6 +111,7 @@ step take_size_line(scan& in, const limits& limits, chunked_position& next) {
 }
 
 step take_trailer(scan& in, const limits& limits, chunked_position& next) {
+  if (in.at == in.end) return in.at_end;
   if (next.trailer_count == limits.header_count) {
     return step::refuse(status::request_header_fields_too_large);
   }

@@ -113,7 +113,7 @@ bool request_reader::read_chunked_body() {
     const chunked_step step = decode_chunked(position, unread().substr(coded), limits_);
     if (step.outcome == parsed::malformed) return refuse(step.error);
     char* const base = buffer_.data() + begin_;
-    std::memmove(base + body_end, step.data.data(), step.data.size());
+    if (!step.data.empty()) std::memmove(base + body_end, step.data.data(), step.data.size());
     body_end += step.data.size();
     coded += step.consumed;
     position = step.next;

@@ -84,8 +84,19 @@ std::size_t until_ready(int fd, short events, deadline until, std::error_code& e
       error = system_error(errno);
       return 0;
     }
+    // Others may take whatever there is, time and again: readiness does not entitle to a try after
+    // the deadline.
+    if (until.passed()) {
+      error = system_error(ETIMEDOUT);
+      return 0;
+    }
     if (!wait_ready(fd, events, until, error)) return 0;
   }
+}
+
+bool ready_now(int fd, short events) {
+  pollfd looked{fd, events, 0};
+  return ::poll(&looked, 1, 0) > 0;
 }
 
 // Between seeing a connection and accepting it, another accepter could take it, and accept(2) would
@@ -101,9 +112,8 @@ std::mutex& accept_turn(int fd) {
 // accept(2) if a connection waits, else EAGAIN.
 int accept_one(int fd, peer_address& peer) {
   const std::lock_guard turn(accept_turn(fd));
-  pollfd looked{fd, POLLIN, 0};
   // poll(2) ignores a negative descriptor; accept(2) names the error.
-  if (fd >= 0 && ::poll(&looked, 1, 0) == 0) {
+  if (fd >= 0 && !ready_now(fd, POLLIN)) {
     errno = EAGAIN;
     return -1;
   }
@@ -180,6 +190,7 @@ std::size_t transfer_file(int fd, short events, deadline until, std::error_code&
     const ssize_t result = transfer(flags);
     if (result < 0 && errno == EOPNOTSUPP && flags != 0) {
       flags = 0;
+      if (ready_now(fd, events)) return transfer(flags);
       errno = EAGAIN;
     }
     return result;

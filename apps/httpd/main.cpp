@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+
+// umcg-httpd: an HTTP server to try the library with, and to measure it by.
+
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "httpd/command_line.hpp"
+#include "httpd/configuration.hpp"
+#include "httpd/routes.hpp"
+#include "umcg/http/service.hpp"
+
+namespace {
+
+// Each connection is a file descriptor, and the usual soft limit is 1,024. It protects programs
+// that use select(), which this one does not.
+void raise_descriptor_limit() {
+  rlimit limit;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) std::perror("umcg-httpd: setrlimit RLIMIT_NOFILE");
+}
+
+std::string describe(const umcg::http::service_options& options) {
+  const std::string servers =
+      options.servers == 0
+          ? "one server per CPU"
+          : std::to_string(options.servers) + (options.servers == 1 ? " server" : " servers");
+  return servers + "; kernel " + options.kernel + ", reactor " + options.reactor;
+}
+
+int serve(httpd::configuration settings) {
+  const std::string description = describe(settings.service);
+  settings.service.on_ready = [&description](const umcg::net::endpoint& where) {
+    std::printf("umcg-httpd listening on http://%s/ (%s)\n", umcg::net::to_string(where).c_str(),
+                description.c_str());
+    std::fflush(stdout);
+  };
+  umcg::http::service service(std::move(settings.service));
+  httpd::add_routes(service);
+  return service.run(settings.listen);
+}
+
+}  // namespace
+
+int main(int argument_count, char** arguments) {
+  const httpd::command_line chosen = httpd::parse_command_line(argument_count, arguments);
+  if (chosen.exit_status) return *chosen.exit_status;
+
+  httpd::configuration settings;
+  if (!chosen.configuration_path.empty()) {
+    const auto problems = httpd::read_configuration(chosen.configuration_path, settings);
+    for (const std::string& each : problems) std::fprintf(stderr, "%s\n", each.c_str());
+    if (!problems.empty()) return 1;
+  }
+  for (const auto& set : chosen.settings) set(settings);
+
+  if (chosen.check) {
+    std::fputs(httpd::to_toml(settings).c_str(), stdout);
+    return 0;
+  }
+  raise_descriptor_limit();
+  return serve(std::move(settings));
+}

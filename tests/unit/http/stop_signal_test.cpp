@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+
+#include "http/stop_signal.hpp"
+
+#include <unistd.h>
+
+#include <thread>
+
+#include <gtest/gtest.h>
+
+namespace umcg::http {
+namespace {
+
+bool is_blocked(int signal) {
+  sigset_t now;
+  pthread_sigmask(SIG_SETMASK, nullptr, &now);
+  return sigismember(&now, signal) == 1;
+}
+
+class stop_signal_ : public ::testing::Test {
+ protected:
+  stop_signal_() {
+    std::error_code error;
+    stopping.open(error);
+    EXPECT_FALSE(error);
+  }
+  blocked_signals blocked;
+  stop_signal stopping;
+};
+
+TEST_F(stop_signal_, is_a_signal) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    ::kill(::getpid(), signal);
+    stopping.wait();
+    sigset_t pending;
+    sigpending(&pending);
+    EXPECT_FALSE(sigismember(&pending, signal));
+  }
+}
+
+TEST_F(stop_signal_, is_a_call_of_another_thread) {
+  std::thread other([this] { stopping.raise(); });
+  stopping.wait();
+  other.join();
+}
+
+TEST(stop_signal, may_be_raised_before_anybody_can_wait) {
+  stop_signal stopping;
+  stopping.raise();
+  std::error_code error;
+  stopping.open(error);
+  stopping.wait();
+}
+
+TEST(blocked_signals, are_blocked_while_it_lives) {
+  EXPECT_FALSE(is_blocked(SIGTERM));
+  {
+    const blocked_signals blocked;
+    EXPECT_TRUE(is_blocked(SIGTERM));
+    EXPECT_TRUE(is_blocked(SIGINT));
+  }
+  EXPECT_FALSE(is_blocked(SIGTERM));
+  EXPECT_FALSE(is_blocked(SIGINT));
+}
+
+}  // namespace
+}  // namespace umcg::http

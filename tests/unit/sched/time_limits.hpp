@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// How long the tests of the sched and io layers wait for what should come and for what should not,
+// and what makes one that waits for ever a failure instead of a stuck run.
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "umcg/deadline.hpp"
+
+namespace umcg::testing {
+
+// How many times slower than a release build a build with sanitizers may be.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UMCG_TEST_THREAD_SANITIZER 1
+#elif __has_feature(address_sanitizer)
+#define UMCG_TEST_ADDRESS_SANITIZER 1
+#endif
+#endif
+#if defined(UMCG_TEST_THREAD_SANITIZER) || defined(__SANITIZE_THREAD__)
+inline constexpr int slowness = 8;
+inline constexpr bool thread_sanitizer = true;
+#elif defined(UMCG_TEST_ADDRESS_SANITIZER) || defined(__SANITIZE_ADDRESS__)
+inline constexpr int slowness = 4;
+inline constexpr bool thread_sanitizer = false;
+#else
+inline constexpr int slowness = 1;
+inline constexpr bool thread_sanitizer = false;
+#endif
+
+// Long enough for the slowest machine.
+inline constexpr std::chrono::seconds patience_duration(20 * slowness);
+inline deadline patience() { return deadline::after(patience_duration); }
+
+// Short enough to wait for, for what must not happen.
+inline constexpr std::chrono::milliseconds soon_duration(30);
+inline deadline soon() { return deadline::after(soon_duration); }
+
+inline deadline long_ago() { return deadline::after(std::chrono::seconds(-1)); }
+
+// Ends the program when the test that holds it is not over in time: a group cannot be stopped while
+// one of its workers never ends, so there is no way on. Costs one thread.
+class hang_limit {
+ public:
+  static constexpr std::size_t threads = 1;
+
+  hang_limit() : watcher_([this] { watch(); }) {}
+  ~hang_limit() {
+    {
+      const std::lock_guard guard(mutex_);
+      over_ = true;
+    }
+    ended_.notify_one();
+    watcher_.join();
+  }
+  hang_limit(const hang_limit&) = delete;
+  hang_limit& operator=(const hang_limit&) = delete;
+
+ private:
+  void watch() {
+    std::unique_lock lock(mutex_);
+    if (ended_.wait_for(lock, patience_duration, [this] { return over_; })) return;
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    std::fprintf(stderr, "%s.%s hangs: it is not over after %lld s\n",
+                 test != nullptr ? test->test_suite_name() : "?",
+                 test != nullptr ? test->name() : "?",
+                 static_cast<long long>(patience_duration.count()));
+    std::abort();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  bool over_ = false;
+  std::thread watcher_;  // last: it uses the others
+};
+
+}  // namespace umcg::testing
