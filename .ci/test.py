@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import results
-from variants import BUILD, LOGS, VARIANTS, build, run, say
+from variants import BUILD, LOGS, VARIANTS, build, end_children_when_terminated, run, say
 
 TEST_SECONDS_MAX = 15 * 60
 # The usual size of the area in which the kernel places mappings at random. Clang 14's sanitizers
@@ -129,6 +129,7 @@ def arguments():
 
 
 def main():
+    end_children_when_terminated()
     chosen = arguments()
     LOGS.mkdir(parents=True, exist_ok=True)
     known = {variant.name: variant for variant in VARIANTS}

@@ -54,6 +54,11 @@ def say(text):
     print(text, flush=True)
 
 
+def end_children_when_terminated():
+    """Lets SIGTERM end this program as an exception does, by way of every `finally`."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 def run(command, log, seconds_max, environment=None):
     """Runs a command with its output going to the log. Returns its exit status."""
     with open(log, "ab") as out:
@@ -87,7 +92,7 @@ def set_up(variant, folder, log):
 
 
 def build(variant, targets=()):
-    """Returns the log of a build that failed, or None."""
+    """Returns what a build that failed says, or None."""
     folder = BUILD / variant.name
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{variant.name}-build.log"
@@ -95,10 +100,17 @@ def build(variant, targets=()):
     status = set_up(variant, folder, log)
     if status == 0:
         status = run(["ninja", "-C", str(folder), *targets], log, BUILD_SECONDS_MAX)
-    return None if status == 0 else log.read_text(errors="replace")
+    return None if status == 0 else first_failure(log.read_text(errors="replace"))
+
+
+def first_failure(said):
+    """The output of ninja from the first command that failed, as much of it as will be shown."""
+    start = max(said.find("FAILED: "), 0)
+    return "\n".join(said[start:].splitlines()[:results.TAIL_LINES]) if start else said
 
 
 def main():
+    end_children_when_terminated()
     name, *targets = sys.argv[1:]
     variant = next(variant for variant in VARIANTS if variant.name == name)
     if not (BUILD / name / "build.ninja").exists():

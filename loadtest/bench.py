@@ -17,7 +17,7 @@ import signal
 import sys
 from pathlib import Path
 
-from runner import figures, plot, report, servers
+from runner import figures, plot, report, servers, tcp_counters
 from runner.suite import IDLE, Settings, Suite
 from runner.wrk import SCENARIOS
 
@@ -119,6 +119,10 @@ def check_machine():
     if not {servers.SERVER_CPU, servers.LOAD_CPU} <= os.sched_getaffinity(0):
         raise Unusable(f"needs the CPUs {servers.SERVER_CPU} for the server and "
                        f"{servers.LOAD_CPU} for the load")
+    try:
+        tcp_counters.acknowledged(port=1, answer_bytes=1)
+    except OSError as error:
+        raise Unusable(f"the kernel does not show its TCP counters: {error}") from None
 
 
 def set_priority(nice):

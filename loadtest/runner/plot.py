@@ -11,29 +11,34 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  # 
 DASHES = ("", "7 4", "2 3", "9 3 2 3", "12 4", "4 2")
 
 
-def nice_step(largest, steps=6):
-    """The distance of grid lines: 1, 2 or 5 times a power of ten."""
-    rough = largest / steps
-    power = 10 ** math.floor(math.log10(rough))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
+def round_numbers(smallest, largest):
+    """1, 2 and 5 times powers of ten, from the last one below the values to the first one above."""
+    powers = range(math.floor(math.log10(smallest)), math.floor(math.log10(largest)) + 2)
+    numbers = [factor * 10.0 ** power for power in powers for factor in (1, 2, 5)]
+    below = [number for number in numbers if number <= smallest]
+    inside = [number for number in numbers if smallest < number < largest]
+    above = [number for number in numbers if number >= largest and number > smallest]
+    return [*below[-1:], *inside, *above[:1]]
 
 
 class Axes:
-    """Maps a number of connections (logarithmic) and microseconds (linear from 0) to the image."""
+    """Maps connections and microseconds to the image, both logarithmic: a ratio is a distance."""
 
-    def __init__(self, connections, largest):
+    def __init__(self, connections, values):
         self.connections = sorted(connections)
         self.low = math.log10(self.connections[0])
         self.high = max(math.log10(self.connections[-1]), self.low + 1)
-        self.step = nice_step(largest)
-        self.top = self.step * math.ceil(largest * 1.05 / self.step)
+        self.values = round_numbers(min(values), max(values))
+        self.bottom = math.log10(self.values[0])
+        self.top = math.log10(self.values[-1])
 
     def x(self, connections):
         share = (math.log10(connections) - self.low) / (self.high - self.low)
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def y(self, value):
-        return HEIGHT - BOTTOM - value / self.top * (HEIGHT - TOP - BOTTOM)
+        share = (math.log10(value) - self.bottom) / (self.top - self.bottom)
+        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
 
 def label(x, y, words, anchor="middle", extra=""):
@@ -47,8 +52,7 @@ def line(x1, y1, x2, y2, style):
 def axes_elements(axes):
     grid = 'stroke="#dddddd" stroke-width="1"'
     parts = []
-    for index in range(round(axes.top / axes.step) + 1):
-        value = index * axes.step
+    for value in axes.values:
         parts.append(line(LEFT, axes.y(value), WIDTH - RIGHT, axes.y(value), grid))
         parts.append(label(LEFT - 8, axes.y(value) + 4, f"{value:g}", "end"))
     for connections in axes.connections:
@@ -101,8 +105,9 @@ def svg(results):
     lines = series(results)
     if not lines:
         return ""
-    axes = Axes({connections for _, points in lines for connections, _ in points},
-                max(spread["max"] for _, points in lines for _, spread in points))
+    every = [point for _, points in lines for point in points]
+    axes = Axes({connections for connections, _ in every},
+                [spread[end] for _, spread in every for end in ("min", "max")])
     title = f"{results['machine']['processor']}, Linux {results['machine']['kernel']}"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <charconv>
-#include <cstring>
 
 #include "http/coarse_clock.hpp"
 
@@ -18,10 +17,7 @@ constexpr std::size_t copied_body_max = 8 * 1024;  // a larger one is sent from 
 // Connection, names.
 constexpr std::size_t fixed_head_bytes = 320;
 
-char* append(char* to, std::string_view text) noexcept {
-  std::memcpy(to, text.data(), text.size());
-  return to + text.size();
-}
+char* append(char* to, std::string_view text) noexcept { return to + text.copy(to, text.size()); }
 
 char* append_number(char* to, std::size_t number) noexcept {
   return std::to_chars(to, to + 20, number).ptr;

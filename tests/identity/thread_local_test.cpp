@@ -30,6 +30,7 @@ struct counted {
 thread_local int own_number = -1;
 thread_local std::string own_name;
 thread_local counted own_object;
+thread_local std::string made_late;
 
 // One object of each kind for each worker, at an address that nobody else has.
 class address_book {
@@ -72,16 +73,15 @@ TEST(thread_local_objects, BelongToTheirWorker) {
 
 // First used after some migrations: made where the worker is then, found wherever it goes.
 TEST(thread_local_objects, AreMadeWhereTheWorkerIs) {
-  thread_local std::string late;
   run_migrating([](int number, border& line) {
     for (int round = 0; round <= number % 5; ++round) line.cross();
-    EXPECT_EQ(late, "");
-    late = long_name(number);
+    EXPECT_EQ(made_late, "");
+    made_late = long_name(number);
     for (int round = 0; round < rounds; ++round) {
       line.cross();
-      EXPECT_EQ(late, long_name(number));
-      late += '.';
-      late.pop_back();
+      EXPECT_EQ(made_late, long_name(number));
+      made_late += '.';
+      made_late.pop_back();
     }
   });
 }

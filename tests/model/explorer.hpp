@@ -79,50 +79,31 @@ class state_table {
   // The state's number, and whether it is new.
   std::pair<std::uint32_t, bool> add(const State& state) {
     if (2 * states_.size() >= places_.size()) grow();
-    const auto hash = static_cast<std::uint32_t>(std::hash<std::string_view>()(bytes(state)));
-    place& where = places_[find(hash, [&](std::uint32_t number) {
-      return bytes(states_[number]) == bytes(state);
-    })];
-    if (where.number != none) return {where.number, false};
-    where = {static_cast<std::uint32_t>(states_.size()), hash};
+    std::uint32_t& place = place_of(state);
+    if (place != none) return {place, false};
+    place = static_cast<std::uint32_t>(states_.size());
     states_.push_back(state);
-    return {where.number, true};
+    return {place, true};
   }
 
  private:
   static constexpr std::uint32_t none = UINT32_MAX;
 
-  // The hash is kept to look at a state, which is seldom in a cache, only when it is likely the
-  // same.
-  struct place {
-    std::uint32_t number = none;
-    std::uint32_t hash = 0;
-  };
-
-  static std::string_view bytes(const State& state) {
-    return {reinterpret_cast<const char*>(&state), sizeof state};
-  }
-
-  template <class Same>
-  std::size_t find(std::uint32_t hash, const Same& same) const {
+  std::uint32_t& place_of(const State& state) {
+    const std::string_view bytes(reinterpret_cast<const char*>(&state), sizeof state);
     const std::size_t mask = places_.size() - 1;
-    std::size_t at = hash & mask;
-    while (places_[at].number != none && (places_[at].hash != hash || !same(places_[at].number))) {
-      at = (at + 1) & mask;
-    }
-    return at;
+    std::size_t at = std::hash<std::string_view>()(bytes) & mask;
+    while (places_[at] != none && states_[places_[at]] != state) at = (at + 1) & mask;
+    return places_[at];
   }
 
   void grow() {
-    std::vector<place> larger(std::max<std::size_t>(1024, 4 * places_.size()));
-    places_.swap(larger);
-    for (const place& one : larger) {
-      if (one.number != none) places_[find(one.hash, [](std::uint32_t) { return false; })] = one;
-    }
+    places_.assign(std::max<std::size_t>(1024, 4 * places_.size()), none);
+    for (std::uint32_t at = 0; at < states_.size(); ++at) place_of(states_[at]) = at;
   }
 
   std::vector<State> states_;
-  std::vector<place> places_;  // the size is a power of two
+  std::vector<std::uint32_t> places_;  // numbers by hash; the size is a power of two
 };
 
 template <class Model>

@@ -61,6 +61,9 @@ struct scenario {
   bool sleeps_end = false;  // a deadline, or a completion, may end any sleep
   bool batches = false;     // a server's reactor may push any number of workers at once
   int blocks = 0;           // how often each worker may block and become idle again
+  // Pushers push to any queue. Without: to a server's queue only while it runs a worker, as
+  // publish() does, which leaves fewer states.
+  bool far_pushes = true;
 };
 
 class idle_protocol {
@@ -243,8 +246,7 @@ class idle_protocol {
   void take_one_from(const state& now, int s, int queue, const Goes& goes) const {
     for (int w = 0; w < here_.workers; ++w) {
       if (now.workers[w].place != state::in_queue(queue)) continue;
-      goes({"takes a worker from queue", queue},
-           [&](state& next, auto&) { hold(next, s, w); });
+      goes({"takes a worker from queue", queue}, [&](state& next, auto&) { hold(next, s, w); });
     }
   }
 
@@ -463,12 +465,14 @@ class idle_protocol {
     }
   }
 
-  // Any worker that is away, to any queue.
+  // Any worker that is away.
   template <class Goes>
   void push(const state& now, pusher_stage then, const Goes& goes) const {
     for (int w = 0; w < here_.workers; ++w) {
       if (now.workers[w].place != state::away) continue;
       for (int queue = 0; queue <= here_.servers; ++queue) {
+        const bool at_home = queue == 0 || now.servers[queue - 1].at == serving;
+        if (!at_home && !here_.far_pushes) continue;
         goes({"pushes a worker to queue", queue}, [&](state& next, auto& me) {
           next.workers[w].place = state::in_queue(queue);
           me.at = then;

@@ -19,7 +19,7 @@ const std::vector<size> small_sizes{{1, 1}, {2, 1}, {2, 2}, {3, 2}, {2, 3}};
 const std::vector<size> smallest_sizes{{1, 1}, {2, 1}, {2, 2}};
 
 // Without the largest where that would take minutes.
-std::vector<size> sizes() { return instrumented() ? small_sizes : all_sizes; }
+const std::vector<size>& sizes() { return instrumented() ? small_sizes : all_sizes; }
 
 // Explores `rules` in the scenario that `prepare` has completed.
 template <class Prepare>
@@ -38,6 +38,7 @@ void with_batches(scenario& here) { here.batches = true; }
 void with_everything(scenario& here) {
   here.batches = true;
   here.sleeps_end = true;
+  here.far_pushes = here.servers * here.workers < 9;
 }
 
 void with_everything_twice(scenario& here) {
@@ -77,10 +78,11 @@ TEST(idle_protocol_model, may_wait_for_the_wake_of_a_summons) {
             in_scenario(rules, with_everything_twice));
 }
 
-TEST(idle_protocol_model, may_steal_one_worker_at_a_time) {
+TEST(idle_protocol_model, may_take_one_worker_at_a_time) {
   protocol rules = ours;
   rules.steals = stealing::one;
-  expect_ok("steals one", small_sizes, in_scenario(rules, with_everything));
+  rules.fetches = fetching::one_after_own;
+  expect_ok("takes one at a time", sizes(), in_scenario(rules, with_everything));
 }
 
 // What goes wrong when a part is left out.
@@ -123,6 +125,12 @@ TEST(idle_protocol_model, needs_a_summons_for_what_a_thief_brings_home) {
   protocol rules = ours;
   rules.steals = stealing::half_silently;
   expect_fault("steals half silently", {3, 3}, "stranded", in_scenario(rules, with_batches));
+}
+
+TEST(idle_protocol_model, needs_a_summons_for_what_is_fetched_from_the_shared_queue) {
+  protocol rules = ours;
+  rules.fetches = fetching::half_first_silently;
+  expect_fault("fetches half silently", {3, 3}, "stranded", in_scenario(rules, plainly));
 }
 
 TEST(idle_protocol_model, needs_a_barrier_between_announcing_and_looking) {

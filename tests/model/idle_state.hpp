@@ -167,8 +167,8 @@ inline std::uint64_t appearance(const idle_state& now, int s) {
 // The smallest of the states that are `now` with its servers renamed so that their appearances
 // ascend: the same for all states that differ in names only.
 inline idle_state smallest_renamed(const idle_state& now, const population& size) {
-  std::uint64_t appearances[idle_state::most];
-  int order[idle_state::most];
+  std::uint64_t appearances[idle_state::most] = {};
+  int order[idle_state::most] = {};
   for (int s = 0; s < size.servers; ++s) {
     appearances[s] = appearance(now, s);
     order[s] = s;

@@ -79,7 +79,7 @@ class slot_model {
  public:
   using state = slot_state;
 
-  slot_model(int servers, int workers) : servers_(servers), workers_(workers) {}
+  slot_model(int server_count, int worker_count) : servers(server_count), workers(worker_count) {}
 
   state initial() const {
     state first{};
@@ -90,7 +90,7 @@ class slot_model {
   }
 
   state canonical(state now) const {
-    sort_few(now.workers, now.workers + workers_);
+    sort_few(now.workers, now.workers + workers);
     return now;
   }
 
@@ -153,7 +153,7 @@ class slot_model {
       }
     }
     if (!next.any(state::in_u)) return none(next);
-    for (int w = 0; w < workers_; ++w) {
+    for (int w = 0; w < workers; ++w) {
       if (next.workers[w].place != state::in_u) continue;
       state with_worker = next;
       with_worker.workers[w].place = state::with(s);
@@ -166,8 +166,8 @@ class slot_model {
     self.idle = 1;
   }
 
-  int servers_;
-  int workers_;
+  int servers;
+  int workers;
 };
 
 // Whom a server wakes that has taken a worker.
@@ -175,13 +175,13 @@ enum class chain : std::uint8_t { if_workers_are_left, always };
 
 class published_protocol : public slot_model {
  public:
-  published_protocol(int servers, int workers, chain chains)
-      : slot_model(servers, workers), chains_(chains) {}
+  published_protocol(int server_count, int worker_count, chain chains)
+      : slot_model(server_count, worker_count), chains_(chains) {}
 
   template <class Visit>
   void steps(const state& now, const Visit& visit) const {
-    for (int w = 0; w < workers_; ++w) kernel_steps(now, w, visit);
-    for (int s = 0; s < servers_; ++s) {
+    for (int w = 0; w < workers; ++w) kernel_steps(now, w, visit);
+    for (int s = 0; s < servers; ++s) {
       const state::server& self = now.servers[s];
       switch (self.at) {
         case looking:
@@ -224,7 +224,7 @@ class published_protocol : public slot_model {
     state unlocked = now;
     unlocked.locker = state::nobody;
     bool wakes = false;
-    for (int other = 0; other < servers_; ++other) {
+    for (int other = 0; other < servers; ++other) {
       if (now.servers[other].in_l == 0) continue;
       if (chains_ == chain::if_workers_are_left && !now.any(state::in_u)) continue;
       wakes = true;
@@ -291,13 +291,13 @@ class published_protocol : public slot_model {
 // name may be on its way: that is left to who took it out of T or L.
 class corrected_protocol : public slot_model {
  public:
-  corrected_protocol(int servers, int workers, bool deadlines)
-      : slot_model(servers, workers), deadlines_(deadlines) {}
+  corrected_protocol(int server_count, int worker_count, bool deadlines)
+      : slot_model(server_count, worker_count), deadlines_(deadlines) {}
 
   template <class Visit>
   void steps(const state& now, const Visit& visit) const {
-    for (int w = 0; w < workers_; ++w) kernel_steps(now, w, visit);
-    for (int s = 0; s < servers_; ++s) {
+    for (int w = 0; w < workers; ++w) kernel_steps(now, w, visit);
+    for (int s = 0; s < servers; ++s) {
       switch (now.servers[s].at) {
         case looking:
           look(now, s, visit);
@@ -335,7 +335,7 @@ class corrected_protocol : public slot_model {
   template <class Visit>
   void arm(const state& now, int s, const Visit& visit) const {
     bool arms = false;
-    for (int other = 0; other < servers_ && now.slot == state::nobody; ++other) {
+    for (int other = 0; other < servers && now.slot == state::nobody; ++other) {
       if (now.servers[other].in_l == 0) continue;
       arms = true;
       state next = now;
@@ -403,8 +403,7 @@ using row = std::vector<std::string>;
 TEST(prototype_idle_model, finds_both_faults_of_the_published_protocol) {
   findings two;
   const auto find = [&](int servers, int workers) {
-    const findings found =
-        explore(published_protocol(servers, workers, chain::if_workers_are_left));
+    findings found = explore(published_protocol(servers, workers, chain::if_workers_are_left));
     if (servers == 2 && workers == 2) two = found;
     return found;
   };

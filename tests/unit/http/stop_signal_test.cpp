@@ -17,9 +17,9 @@ bool is_blocked(int signal) {
   return sigismember(&now, signal) == 1;
 }
 
-class stop_signal_ : public ::testing::Test {
+class open_stop_signal : public ::testing::Test {
  protected:
-  stop_signal_() {
+  open_stop_signal() {
     std::error_code error;
     stopping.open(error);
     EXPECT_FALSE(error);
@@ -28,7 +28,7 @@ class stop_signal_ : public ::testing::Test {
   stop_signal stopping;
 };
 
-TEST_F(stop_signal_, is_a_signal) {
+TEST_F(open_stop_signal, is_a_signal) {
   for (const int signal : {SIGTERM, SIGINT}) {
     ::kill(::getpid(), signal);
     stopping.wait();
@@ -38,7 +38,7 @@ TEST_F(stop_signal_, is_a_signal) {
   }
 }
 
-TEST_F(stop_signal_, is_a_call_of_another_thread) {
+TEST_F(open_stop_signal, is_a_call_of_another_thread) {
   std::thread other([this] { stopping.raise(); });
   stopping.wait();
   other.join();

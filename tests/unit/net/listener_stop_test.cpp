@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// stop() ends accepting, whoever accepts and whenever it comes.
+// Several threads at one listener: stop() ends accepting, whoever accepts and whenever it comes,
+// and deadlines hold when two meet at one connection.
 
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "unit/net/call_filter.hpp"
 #include "unit/net/loopback.hpp"
 
 namespace umcg::net {
@@ -139,62 +141,46 @@ TEST(ListenerStop, WhilePeersConnect) {
   }
 }
 
-// Threads that try to accept all the time and must never wait, as their deadline has passed.
-class hasty_accepters {
- public:
-  explicit hasty_accepters(listener& from) {
-    for (std::size_t index = 0; index < threads_.size(); ++index) {
-      threads_[index] = std::thread([this, &from, index] {
-        while (!over_) {
-          std::error_code error;
-          if (from.accept(long_ago(), error).is_open()) ++accepted_;
-          if (error && error != asio::error::timed_out) return;
-          ++tries_[index];
-        }
-      });
-    }
-  }
-
-  // Whether each of them comes back from accept.
-  bool all_go_on() const {
-    const deadline limit = patience();
-    for (const std::atomic<std::size_t>& tries : tries_) {
-      const std::size_t before = tries;
-      while (tries == before && !limit.passed()) std::this_thread::yield();
-    }
-    return !limit.passed();
-  }
-
-  void join() {
-    over_ = true;
-    for (std::thread& thread : threads_) thread.join();
-  }
-
-  std::size_t accepted() const { return accepted_; }
-
- private:
-  std::array<std::atomic<std::size_t>, 4> tries_{};
-  std::atomic<std::size_t> accepted_{0};
-  std::atomic<bool> over_{false};
-  std::array<std::thread, 4> threads_;
-};
-
-// Several see the same connection and one gets it: accept must not block the others.
-TEST(AcceptDeadline, HoldsForThoseWhoLoseTheRace) {
+// One thread has seen a connection and is about to accept it. Another one comes and must not take
+// it away, or the first would block in accept(2), whatever its deadline.
+TEST(AcceptDeadline, HoldsForThoseWhoMeetAtOneConnection) {
   listener shared = listener::bind(any_port);
-  hasty_accepters hasty(shared);
-  constexpr std::size_t rounds = 200;
-  for (std::size_t round = 1; round <= rounds; ++round) {
-    const stream client = stream::connect(shared.local_endpoint(), patience());
-    const deadline limit = patience();
-    while (hasty.accepted() < round && !limit.passed()) std::this_thread::yield();
-    EXPECT_EQ(hasty.accepted(), round);
-    EXPECT_TRUE(hasty.all_go_on()) << "accept waits for a connection that is gone";
-    if (testing::Test::HasFailure()) break;
+  const stream client = stream::connect(shared.local_endpoint(), patience());
+  base::unique_fd holding;
+  std::atomic<bool> ready{false};
+  stream first;
+  std::thread first_thread([&] {
+    holding = call_filter::hold({SYS_accept4, static_cast<std::uint32_t>(shared.native_handle())});
+    ready = true;
+    std::error_code error;
+    if (holding) first = shared.accept(long_ago(), error);
+  });
+  while (!ready) std::this_thread::yield();
+  seccomp_notif held;
+  if (!holding || !call_filter::wait_for_held(holding, held, 20'000)) {
+    holding.reset();
+    first_thread.join();
+    GTEST_SKIP() << "the kernel does not hold system calls for us";
   }
-  // Frees those who hang.
+
+  std::atomic<int> second_id{0};
+  std::atomic<bool> second_ended{false};
+  std::error_code error;
+  std::thread second_thread([&] {
+    second_id = ::gettid();
+    shared.accept(long_ago(), error);
+    second_ended = true;
+  });
+  while (second_id == 0) std::this_thread::yield();
+  while (!second_ended && !asleep(second_id)) std::this_thread::yield();
+  EXPECT_FALSE(second_ended) << "it did not wait for its turn";
+  call_filter::let_go(holding, held);
+  second_thread.join();
+  EXPECT_EQ(error, asio::error::timed_out);
+  // Frees the first if the second has robbed it.
   if (testing::Test::HasFailure()) shared.stop();
-  hasty.join();
+  first_thread.join();
+  EXPECT_TRUE(first.is_open());
 }
 
 }  // namespace

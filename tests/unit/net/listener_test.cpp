@@ -14,7 +14,7 @@
 
 #include <gtest/gtest.h>
 
-#include "unit/net/denied_call.hpp"
+#include "unit/net/call_filter.hpp"
 #include "unit/net/loopback.hpp"
 
 namespace umcg::net {
@@ -71,7 +71,7 @@ TEST(Listener, WildcardIsIPv4WhereThereIsNoIPv6) {
   std::error_code explicit_error;
   std::error_code ipv6_only_error;
   std::thread([&] {
-    denied = deny_call(SYS_socket, AF_INET6, EAFNOSUPPORT);
+    denied = call_filter::deny({SYS_socket, AF_INET6}, EAFNOSUPPORT);
     if (!denied) return;
     fallback = listener::bind(parse_endpoint(":0"));
     listener::bind(parse_endpoint("[::1]:0"), {}, explicit_error);
@@ -261,8 +261,8 @@ TEST_P(PendingError, IsSkippedOrReported) {
   bool denied = false;
   std::error_code error;
   std::thread([&] {
-    denied = deny_call(SYS_accept4, static_cast<std::uint32_t>(accepting.native_handle()),
-                       static_cast<std::uint32_t>(GetParam().number));
+    const auto fd = static_cast<std::uint32_t>(accepting.native_handle());
+    denied = call_filter::deny({SYS_accept4, fd}, static_cast<std::uint32_t>(GetParam().number));
     accepting.accept(long_ago(), error);
   }).join();
   if (!denied) GTEST_SKIP() << "the kernel has no seccomp filters";

@@ -70,15 +70,18 @@ inline std::vector<std::byte> numbered_bytes(std::size_t size) {
   return bytes;
 }
 
-// Returns when the kernel thread `id` sleeps in a system call: state S in its stat file.
-inline void wait_until_asleep(const std::atomic<int>& id) {
-  const deadline limit = patience();
-  while (!limit.passed()) {
-    std::ifstream file("/proc/self/task/" + std::to_string(id.load()) + "/stat");
-    std::string line;
-    std::getline(file, line);
-    const std::size_t name_end = line.rfind(')');
-    if (name_end != std::string::npos && line.compare(name_end, 3, ") S") == 0) return;
+// Whether the kernel thread `id` sleeps in a system call: state S in its stat file.
+inline bool asleep(int id) {
+  std::ifstream file("/proc/self/task/" + std::to_string(id) + "/stat");
+  std::string line;
+  std::getline(file, line);
+  const std::size_t name_end = line.rfind(')');
+  return name_end != std::string::npos && line.compare(name_end, 3, ") S") == 0;
+}
+
+inline void wait_until_asleep(int id) {
+  for (const deadline limit = patience(); !limit.passed();) {
+    if (asleep(id)) return;
     std::this_thread::yield();
   }
   throw std::runtime_error("the thread did not go to sleep");

@@ -231,6 +231,8 @@ TEST(Stream, ThatIsNotOpenReportsBadDescriptor) {
   expect_bad_descriptor("local_endpoint");
   closed.set_no_delay(true, error);
   expect_bad_descriptor("set_no_delay");
+  closed.write_some(asio::const_buffer(), error);
+  EXPECT_FALSE(error) << "an empty sequence reaches no descriptor";
   closed.close();
 }
 

@@ -100,8 +100,8 @@ TEST_F(group_options_test, has_room_for_the_next_after_a_join) {
     for (int round = 0; round < 5000; ++round) {
       std::error_code error;
       on.spawn([] {}, {}, error).join();
-      ASSERT_FALSE(error) << "round " << round << ", " << servers << " servers: "
-                          << error.message();
+      ASSERT_FALSE(error) << "round " << round << ", " << servers
+                          << " servers: " << error.message();
     }
   }
 }
@@ -140,8 +140,8 @@ TEST_F(worker_name, is_empty_on_a_plain_thread) { EXPECT_EQ(this_worker_name(), 
 class stack_size : public testing::group_test, public ::testing::WithParamInterface<std::size_t> {};
 
 INSTANTIATE_TEST_SUITE_P(bytes, stack_size,
-                         ::testing::Values(16 * kibibyte, 64 * kibibyte, 256 * kibibyte,
-                                           300'000, 8192 * kibibyte));
+                         ::testing::Values(16 * kibibyte, 64 * kibibyte, 256 * kibibyte, 300'000,
+                                           8192 * kibibyte));
 
 std::size_t own_stack_size() {
   pthread_attr_t attributes;

@@ -37,7 +37,7 @@ inline constexpr bool thread_sanitizer = false;
 #endif
 
 // Long enough for the slowest machine.
-inline constexpr std::chrono::seconds patience_duration(20 * slowness);
+inline constexpr std::chrono::seconds patience_duration(10 * slowness);
 inline deadline patience() { return deadline::after(patience_duration); }
 
 // Short enough to wait for, for what must not happen.
@@ -51,6 +51,7 @@ inline deadline long_ago() { return deadline::after(std::chrono::seconds(-1)); }
 class hang_limit {
  public:
   static constexpr std::size_t threads = 1;
+  static constexpr auto duration = std::chrono::seconds(25 * slowness);
 
   hang_limit() : watcher_([this] { watch(); }) {}
   ~hang_limit() {
@@ -67,12 +68,11 @@ class hang_limit {
  private:
   void watch() {
     std::unique_lock lock(mutex_);
-    if (ended_.wait_for(lock, patience_duration, [this] { return over_; })) return;
+    if (ended_.wait_for(lock, duration, [this] { return over_; })) return;
     const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
     std::fprintf(stderr, "%s.%s hangs: it is not over after %lld s\n",
                  test != nullptr ? test->test_suite_name() : "?",
-                 test != nullptr ? test->name() : "?",
-                 static_cast<long long>(patience_duration.count()));
+                 test != nullptr ? test->name() : "?", static_cast<long long>(duration.count()));
     std::abort();
   }
 
