@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -48,22 +49,36 @@ struct switch_pair {
   usermode::switch_function switch_to;
 };
 
+// Two workers mostly stop at the same place in the code, and then the processor has predicted the return.
+[[gnu::noinline]] void stop_here(switch_pair& pair, usermode::context& from,
+                                 const usermode::context& to) {
+  pair.switch_to(&from, &to, nullptr);
+  __asm__ volatile("" ::: "memory");  // not a tail call
+}
+
 // The partner never returns and touches no TLS: it may be continued with any thread pointer.
-double bare_switch(usermode::switch_function switch_to, long count) {
+double bare_switch(usermode::switch_function switch_to, bool same_place, long count) {
   rig bench;
   umcg_register_server(bench.group, 0);  // this kernel thread is a carrier
   auto* pair = new switch_pair;  // the partner's thread refers to it for ever
   pair->switch_to = switch_to;
   pair->bench.thread_pointer = __builtin_thread_pointer();
-  std::thread partner([pair] {
+  std::thread partner([pair, same_place] {
     pair->partner.thread_pointer = __builtin_thread_pointer();
     usermode::umcg_save_and_exit(&pair->partner, &pair->saved);
+    while (same_place) stop_here(*pair, pair->partner, pair->bench);
     for (;;) pair->switch_to(&pair->partner, &pair->bench, nullptr);
   });
   partner.detach();
   while (pair->saved.load() == 0) sched_yield();
   const auto begin = clock_type::now();
-  for (long at = 0; at < count; ++at) switch_to(&pair->bench, &pair->partner, nullptr);
+  for (long at = 0; at < count; ++at) {
+    if (same_place) {
+      stop_here(*pair, pair->bench, pair->partner);
+    } else {
+      switch_to(&pair->bench, &pair->partner, nullptr);
+    }
+  }
   const double each = nanoseconds_each(begin, 2 * count);
   umcg_unregister_task();
   umcg_destroy_group(bench.group);
@@ -176,10 +191,14 @@ int main(int argc, char** argv) {
   }
   std::printf("%s; %d rounds, median (least to most)\n", umcg_kernel_half(), rounds);
   report("a system call (getppid), for scale", rounds, [] { return system_call(200'000); });
-  report("context switch, one way, as this machine does it", rounds,
-         [] { return bare_switch(usermode::switch_context, 200'000); });
-  report("context switch, one way, thread pointer by instruction", rounds,
-         [] { return bare_switch(usermode::umcg_switch_by_instruction, 2'000'000); });
+  for (const bool same_place : {true, false}) {
+    const std::string where = same_place ? "same place" : "different places";
+    report(("context switch, one way, " + where).c_str(), rounds,
+           [=] { return bare_switch(usermode::switch_context, same_place, 200'000); });
+    report(("context switch by instruction, one way, " + where).c_str(), rounds, [=] {
+      return bare_switch(usermode::umcg_switch_by_instruction, same_place, 2'000'000);
+    });
+  }
   report("block, unblock, take, run: a worker's whole cycle", rounds,
          [] { return block_cycle(200'000); });
   report("swap between two workers, one way", rounds, [] { return swap_workers(200'000); });

@@ -56,8 +56,8 @@ found_value to_found(const std::string& text) {
 void add_key(CLI::App& to, const option& made, command_line& result) {
   const key* const known = find_key(made.key);
   const auto take = [known, &result](const std::string& text) {
-    result.settings.push_back(
-        [known, text](configuration& into) { known->assign(to_found(text), into); });
+    const auto set = [known, text](configuration& into) { known->assign(to_found(text), into); };
+    result.settings.emplace_back(set);
   };
   const auto check = [known](const std::string& text) {
     configuration unused;
@@ -87,13 +87,13 @@ void add_options(CLI::App& to, command_line& result) {
 
 command_line parse_command_line(int argument_count, const char* const* arguments) {
   command_line result;
-  CLI::App options(about, "umcg-httpd");
-  options.footer(more);
-  add_options(options, result);
+  CLI::App program(about, "umcg-httpd");
+  program.footer(more);
+  add_options(program, result);
   try {
-    options.parse(argument_count, arguments);
+    program.parse(argument_count, arguments);
   } catch (const CLI::Success& asked) {
-    result.exit_status = options.exit(asked);
+    result.exit_status = program.exit(asked);
   } catch (const CLI::Error& wrong) {
     std::fprintf(stderr, "umcg-httpd: %s; see umcg-httpd --help\n", wrong.what());
     result.exit_status = wrong_options;

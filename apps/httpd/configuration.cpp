@@ -43,6 +43,10 @@ bool names_a_table(const std::string& name) {
                              [&](const key& each) { return each.name.starts_with(name + '.'); });
 }
 
+std::string located(const std::string& path, std::size_t line, const std::string& what) {
+  return path + ':' + std::to_string(line) + ": " + what;
+}
+
 // Goes through one file's tables and collects what is wrong.
 class reading {
  public:
@@ -60,7 +64,7 @@ class reading {
     std::ranges::stable_sort(problems_, {}, &std::pair<std::size_t, std::string>::first);
     std::vector<std::string> lines;
     for (const auto& [line, wrong] : problems_) {
-      lines.push_back(path + ':' + std::to_string(line) + ": " + wrong);
+      lines.push_back(located(path, line, wrong));
     }
     return lines;
   }
@@ -115,8 +119,8 @@ std::vector<std::string> parse_configuration(std::string_view text, const std::s
     file.read(table, "");
     return file.problems(path);
   } catch (const toml::parse_error& error) {
-    return {path + ':' + std::to_string(error.source().begin.line) +
-            ": not TOML: " + std::string(without_preamble(error.description()))};
+    const std::string_view why = without_preamble(error.description());
+    return {located(path, error.source().begin.line, "not TOML: " + std::string(why))};
   }
 }
 

@@ -212,7 +212,11 @@ void uring_reactor::reap() noexcept {
   ::io_uring_cq_advance(&ring_, count);
 }
 
-void uring_reactor::publish() noexcept { libumcg::publish_here(*server_, idle_); }
+void uring_reactor::collect() noexcept {
+  reap();
+  pass_deadlines();
+  libumcg::publish_here(*server_, idle_);
+}
 
 void uring_reactor::poll() noexcept {
   listen_for_unpark();
@@ -221,9 +225,7 @@ void uring_reactor::poll() noexcept {
   } else {
     ::io_uring_get_events(&ring_);
   }
-  reap();
-  pass_deadlines();
-  publish();
+  collect();
 }
 
 void uring_reactor::park(deadline until) noexcept {
@@ -242,9 +244,6 @@ void uring_reactor::park(deadline until) noexcept {
     wait.tv_nsec = std::chrono::nanoseconds(left - seconds).count();
     ::io_uring_submit_and_wait_timeout(&ring_, &first, 1, &wait, nullptr);
   }
-  reap();
-  pass_deadlines();
-  publish();
 }
 
 void uring_reactor::unpark() noexcept {

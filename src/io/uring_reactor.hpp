@@ -26,6 +26,7 @@ class uring_reactor final : public reactor {
   void detach() noexcept override {}
   void poll() noexcept override;
   void park(deadline until) noexcept override;
+  void collect() noexcept override;
   void unpark() noexcept override;
   void perform(operation& wanted, deadline until) noexcept override;
 
@@ -41,7 +42,6 @@ class uring_reactor final : public reactor {
   void pass_deadlines() noexcept;
   void reap() noexcept;
   void complete(operation& finished, int result) noexcept;
-  void publish() noexcept;
 
   // All of it passes with the server's context from carrier to carrier.
   io_uring ring_{};

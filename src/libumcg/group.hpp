@@ -24,6 +24,8 @@ class parking {
   virtual ~parking() = default;
   // Sleeps until unpark(), something of its own (a completed operation) or the deadline; may return early.
   virtual void park(deadline until) noexcept = 0;
+  // Called after the sleep, when the server is no longer announced as parked: publishes what has become idle.
+  virtual void collect() noexcept = 0;
   // Ends the sleep of, or the next sleep of, its server. Any thread.
   virtual void unpark() noexcept = 0;
 };
@@ -33,8 +35,9 @@ struct server_part {
   parking* sleep = nullptr;       // fixed while registered
   bool takes_own_first = false;   // fixed while registered: what it pushes itself, it takes next
   std::uint32_t direct_runs = 0;  // its carrier only: how many more workers may follow each other without the server
-  task* last = nullptr;           // its carrier only: the worker that departed last
   std::uint32_t steal_from = 0;   // its carrier only: where it looks first
+  bool was_parked = false;        // its carrier only: it has taken no worker since
+  bool was_summoned = false;      // its carrier only: and somebody summoned it
 };
 
 constexpr std::size_t servers_max = 256;

@@ -10,10 +10,11 @@
 // No worker waits beside a parked server: a pusher first pushes and then looks here; a server first announces itself
 // here and then looks at every queue once more before it sleeps. Each side stores and then loads, with a full barrier
 // between, so at least one of them sees the other (R1, R2, R4). Without the second look
-// idle_protocol_model_test finds a worker that nobody runs.
+// tests/model/idle_protocol_model finds a worker that nobody runs.
 //
 // A push summons one server however many workers it brings. A summoned server that takes a worker and sees more of
-// them summons the next (R3): the wake-ups spread like a chain instead of a stampede.
+// them summons the next (R3): the wake-ups spread like a chain instead of a stampede. Workers that move between queues
+// are a push too: a server may have looked at both while they were in neither.
 //
 // A summons that arrives late finds a server that serves already. It is then remembered as one early end of the
 // server's next sleep, and nothing else: a server that runs a worker is never disturbed by it (R5, B24).

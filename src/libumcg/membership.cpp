@@ -94,6 +94,8 @@ int register_server(group& in, std::intptr_t tag) noexcept {
   self.serving->sleep = nullptr;
   self.serving->takes_own_first = false;
   self.serving->direct_runs = 0;
+  self.serving->was_parked = false;
+  self.serving->was_summoned = false;
   if (!add_server(in, self)) {
     in.members.fetch_sub(1);
     self.kind = task_kind::none;

@@ -51,11 +51,29 @@ task* steal(task& server) noexcept {
     task_chain taken = victim->serving->queue.take_half(batch_max);
     task* first = taken.pop();
     if (first == nullptr) continue;
-    if (!taken.empty()) serving.queue.push_all(taken);
     UMCG_ASSERT(first->state.hold());
+    if (!taken.empty()) {
+      // Nobody saw these while they were on their way: a server may have parked meanwhile.
+      serving.queue.push_all(taken);
+      summon_one(in);
+    }
     return first;
   }
   return nullptr;
+}
+
+// A server that was parked takes work, or nothing: what it does for those that still are. Whoever pushed several workers
+// summoned one server only, so if there are more, the next shall know. And if a deadline is to come, this server was
+// perhaps the only one that would have woken for it.
+void leave_parking_place(task& server, bool takes_work) noexcept {
+  server_part& serving = *server.serving;
+  if (!serving.was_parked) return;
+  group& in = *server.in;
+  const bool more_work = serving.was_summoned && any_idle_worker(in);
+  serving.was_summoned = false;
+  if (!takes_work) return;
+  serving.was_parked = false;
+  if (more_work || in.next_timer.load() != INT64_MAX) summon_one(in);
 }
 
 }  // namespace
@@ -90,10 +108,12 @@ task* take_idle_worker(task& server) noexcept {
   // What came from outside gets in line behind what is here already: neither can starve the other.
   if (!in.shared.empty()) {
     task_chain arrived = in.shared.take_half(batch_max);
-    if (!arrived.empty()) queue.push_all(arrived);
+    publish_here(server, arrived);
   }
   task* worker = queue.take();
-  return worker != nullptr ? worker : steal(server);
+  if (worker == nullptr) worker = steal(server);
+  leave_parking_place(server, worker != nullptr);
+  return worker;
 }
 
 void park(task& server, deadline until) noexcept {
@@ -109,9 +129,10 @@ void park(task& server, deadline until) noexcept {
       server.plug->sleep(server, end);
     }
   }
-  const bool summoned = !in.parked.withdraw(server);
-  // One worker is ours to take; if there are more, the next server shall know. Whoever pushed them summoned only one.
-  if (summoned && any_idle_worker(in)) summon_one(in);
+  server_part& serving = *server.serving;
+  serving.was_parked = true;
+  if (!in.parked.withdraw(server)) serving.was_summoned = true;
+  if (serving.sleep != nullptr) serving.sleep->collect();
 }
 
 run_result run(task& server, task& worker) noexcept {

@@ -59,7 +59,7 @@ std::optional<asio::ip::address> parse_ipv6(std::string_view text) {
 
 std::optional<asio::ip::address> parse_host(std::string_view host) {
   if (host.empty()) return asio::ip::address_v6::any();
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+  if (host.front() == '[' && host.back() == ']') {
     return parse_ipv6(host.substr(1, host.size() - 2));
   }
   return parse_ipv4(host);

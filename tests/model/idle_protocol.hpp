@@ -41,7 +41,7 @@ struct protocol {
   // What a server does that leaves the list and finds that it has been summoned meanwhile: it waits
   // for the wake, or it goes on, and the wake ends its next sleep early.
   bool awaits_its_wake = false;
-  chaining chains = chaining::before_taking;
+  chaining chains = chaining::after_taking;
   stealing steals = stealing::half;
   fetching fetches = fetching::half_first;
 

@@ -61,11 +61,11 @@ TEST(idle_protocol_model, leaves_no_worker_waiting_that_blocks_and_comes_back) {
 
 // As right as ours, and not chosen.
 
-TEST(idle_protocol_model, may_chain_after_taking_a_worker) {
+TEST(idle_protocol_model, may_chain_before_taking_a_worker) {
   protocol rules = ours;
-  rules.chains = chaining::after_taking;
-  expect_ok("chains after taking", sizes(), in_scenario(rules, with_everything));
-  expect_ok("chains after taking, workers block again", smallest_sizes,
+  rules.chains = chaining::before_taking;
+  expect_ok("chains before taking", sizes(), in_scenario(rules, with_everything));
+  expect_ok("chains before taking, workers block again", smallest_sizes,
             in_scenario(rules, with_everything_twice));
 }
 

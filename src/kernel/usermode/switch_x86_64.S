@@ -35,12 +35,25 @@
   .cfi_adjust_cfa_offset 8
   stmxcsr (%rsp)
   fnstcw 4(%rsp)
+  movl (%rsp), %r8d
+  movzwl 4(%rsp), %r9d
 .endm
 
-# The message for the continued context is in rax.
-.macro RESTORE_AND_RETURN
+# Loading the control words is slow and they are hardly ever different: r8d and r9d hold those in force.
+.macro RESTORE_CONTROL_WORDS
+  cmpl %r8d, (%rsp)
+  jne 8f
+  cmpw %r9w, 4(%rsp)
+  je 9f
+8:
   ldmxcsr (%rsp)
   fldcw 4(%rsp)
+9:
+.endm
+
+# The message for the continued context is in rax. It ends with ret, not with a jump: workers mostly stop at the same
+# place, so the processor's return stack holds the right addresses for the next one too, callers included.
+.macro RESTORE_AND_RETURN
   addq $8, %rsp
   .cfi_adjust_cfa_offset -8
   popq %r15
@@ -82,6 +95,7 @@ FUNCTION umcg_switch_by_instruction
   movq (%rsi), %rsp
   wrfsbase %rcx
   movq %rdx, %rax
+  RESTORE_CONTROL_WORDS
   RESTORE_AND_RETURN
 END umcg_switch_by_instruction
 
@@ -94,6 +108,7 @@ FUNCTION umcg_switch_by_system_call
   movl $SYS_ARCH_PRCTL, %eax
   syscall
   movq %rdx, %rax
+  RESTORE_CONTROL_WORDS
   RESTORE_AND_RETURN
 END umcg_switch_by_system_call
 
@@ -107,6 +122,7 @@ FUNCTION umcg_switch_restored
   movq %rcx, %gs:0
   wrfsbase %rcx
   movq %rdx, %rax
+  RESTORE_CONTROL_WORDS
   RESTORE_AND_RETURN
 END umcg_switch_restored
 
@@ -168,6 +184,8 @@ FUNCTION umcg_save_and_stay
   movl $0, (%rbp)
   movq (%rbx), %rsp
   xorl %eax, %eax
+  ldmxcsr (%rsp)
+  fldcw 4(%rsp)
   RESTORE_AND_RETURN
 END umcg_save_and_stay
 
@@ -186,6 +204,8 @@ FUNCTION umcg_continue_on_new_thread
 1:
   .cfi_def_cfa %rsp, 64
   movq %r9, %rax
+  ldmxcsr (%rsp)
+  fldcw 4(%rsp)
   RESTORE_AND_RETURN
 END umcg_continue_on_new_thread
 

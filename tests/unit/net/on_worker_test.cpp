@@ -170,6 +170,20 @@ TEST_F(OnWorker, WriteCountsWhatLeftBeforeItsDeadline) {
   EXPECT_TRUE(std::equal(received.begin(), received.end(), bytes.begin()));
 }
 
+TEST_F(OnWorker, ATurnEndsAtItsDeadlineInEitherHalf) {
+  auto [client, server] = connected_pair();
+  const std::vector<std::byte> much = numbered_bytes(64 * 1024 * 1024);
+  run([&, &peer = client, &other = server] {
+    peer.expires_at(soon());
+    peer.write_then_read_some(asio::buffer("ask", 3), asio::buffer(text_), error_);
+    EXPECT_EQ(error_, asio::error::timed_out);
+    EXPECT_EQ(asio::read(other, asio::buffer(text_, 3)), 3u);
+    peer.expires_at(soon());
+    peer.write_then_read_some(asio::buffer(much), asio::buffer(text_), error_);
+    EXPECT_EQ(error_, asio::error::timed_out);
+  });
+}
+
 TEST_F(OnWorker, AcceptAndConnectEndAtTheirDeadline) {
   listener full = listener::bind(any_port, {.backlog = 0});
   listener quiet = listener::bind(any_port);
