@@ -21,7 +21,8 @@ TEST_SECONDS_MAX = 15 * 60
 RANDOM_BITS_USUAL = 28
 
 CHECKS = {
-    "style": ("tests/style/tidy_test.py", "tests/style/dev_test.py", "tests/style/tidy.py"),
+    "style": ("tests/style/results_test.py", "tests/style/dev_test.py",
+              "tests/style/tidy_test.py", "tests/style/tidy.py"),
     "lint": (".ci/lint.py",),
 }
 

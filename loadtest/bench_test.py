@@ -93,6 +93,10 @@ class WrkTest(unittest.TestCase):
             with self.assertRaises(ValueError, msg=missing):
                 wrk.parse(text)
 
+    def test_long_durations_are_padded(self):
+        summary = wrk.parse(WRK_OUTPUT.replace("  2.53ms", " 11.49s "))
+        self.assertAlmostEqual(summary.p99_us, 11.49e6)
+
     def test_units(self):
         for text, value in (("5.00us", 5), ("1.50ms", 1500), ("2.00s", 2e6), ("1.00m", 6e7)):
             self.assertAlmostEqual(wrk.microseconds(text), value)

@@ -69,8 +69,8 @@ def parse(text):
     """Raises ValueError when something that wrk always prints is missing."""
     total = re.search(r"^\s*(\d+) requests in ([\d.]+\w+),", text, re.MULTILINE)
     rate = re.search(r"^Requests/sec:\s+([\d.]+)$", text, re.MULTILINE)
-    p50 = re.search(r"^\s+50%\s+(\S+)$", text, re.MULTILINE)
-    p99 = re.search(r"^\s+99%\s+(\S+)$", text, re.MULTILINE)
+    p50 = re.search(r"^\s+50%\s+(\S+)\s*$", text, re.MULTILINE)
+    p99 = re.search(r"^\s+99%\s+(\S+)\s*$", text, re.MULTILINE)
     if not (total and rate and p50 and p99):
         raise ValueError("wrk printed no summary:\n" + text)
     sockets = re.search(

@@ -71,11 +71,12 @@ bool request_reader::read_head() {
 }
 
 bool request_reader::receive_head(deadline& until) {
-  if (end_ == begin_) {
-    return receive(waiting_for::request, coarse_deadline_in(limits_.keep_alive_duration), 1);
+  // An empty line does not begin a request: it is what some clients send after a body.
+  if (end_ == begin_ || unread() == "\r\n") {
+    return receive(waiting_for::request, coarse_deadline_in(limits_.keep_alive_duration));
   }
   if (until.is_never()) until = coarse_deadline_in(limits_.request_head_duration);
-  return receive(waiting_for::rest_of_head, until, 1);
+  return receive(waiting_for::rest_of_head, until);
 }
 
 bool request_reader::read_body() {
@@ -95,7 +96,7 @@ bool request_reader::read_fixed_body() {
   const std::size_t whole = head_bytes_ + body_bytes;
   const deadline until = coarse_deadline_in(limits_.request_body_duration);
   while (end_ - begin_ < whole) {
-    if (!receive(waiting_for::body, until, whole - (end_ - begin_))) return false;
+    if (!receive(waiting_for::body, until)) return false;
   }
   request_.body_ = unread().substr(head_bytes_, body_bytes);
   next_ = begin_ + whole;
@@ -122,16 +123,16 @@ bool request_reader::read_chunked_body() {
     std::memmove(base + body_end, base + coded, end_ - begin_ - coded);
     end_ -= coded - body_end;
     coded = body_end;
-    if (!receive(waiting_for::body, until, 1)) return false;
+    if (!receive(waiting_for::body, until)) return false;
   }
   request_.body_ = unread().substr(head_bytes_, body_end - head_bytes_);
   next_ = begin_ + coded;
   return true;
 }
 
-// Appends at least one byte to what has been received; `room_wanted` is how many are known to come.
-bool request_reader::receive(waiting_for what, deadline until, std::size_t room_wanted) {
-  if (!make_room(room_wanted)) return refuse(status::service_unavailable);
+// Appends at least one byte to what has been received.
+bool request_reader::receive(waiting_for what, deadline until) {
+  if (!make_room()) return refuse(status::service_unavailable);
   const bool idle = what == waiting_for::request;
   connection_.set_mid_request(!idle);
   std::error_code error;
@@ -142,23 +143,19 @@ bool request_reader::receive(waiting_for what, deadline until, std::size_t room_
   return false;
 }
 
-bool request_reader::make_room(std::size_t wanted) {
-  const std::size_t used = end_ - begin_;
-  if (end_ < buffer_.capacity() && begin_ + used + wanted <= buffer_.capacity()) return true;
+bool request_reader::make_room() {
   if (begin_ > 0) {
-    std::memmove(buffer_.data(), buffer_.data() + begin_, used);
+    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    end_ -= begin_;
     next_ -= begin_;
     begin_ = 0;
-    end_ = used;
     head_moved_ = true;
   }
-  if (used + wanted <= buffer_.capacity()) return true;
-  head_moved_ = true;
-  // Room for what has come, not for what was announced: memory costs the peer as many bytes as it
-  // costs us.
+  if (end_ < buffer_.capacity()) return true;
+  // Room for what has come, not for what was announced: our memory costs the peer as many bytes.
   constexpr std::size_t first_spill = 8 * 1024;
-  const std::size_t doubled = std::max(first_spill, 2 * buffer_.capacity());
-  return used < buffer_.capacity() || buffer_.grow(doubled, used);
+  head_moved_ = true;
+  return buffer_.grow(std::max(first_spill, 2 * buffer_.capacity()), end_);
 }
 
 void request_reader::parse_head_again() {

@@ -41,8 +41,8 @@ class request_reader {
   bool read_fixed_body();
   bool read_chunked_body();
   bool receive_head(deadline& until);
-  bool receive(waiting_for what, deadline until, std::size_t room_wanted);
-  bool make_room(std::size_t wanted);
+  bool receive(waiting_for what, deadline until);
+  bool make_room();
   bool refuse(status why) noexcept;
   void parse_head_again();
 

@@ -81,7 +81,7 @@ char* response_writer::put_head(const response& reply, const framing& how, char*
   if (!reply.has_date()) {
     to = append(append(append(to, "Date: "), date_.now()), "\r\n");
   }
-  if (!options_.server_name.empty()) {
+  if (!options_.server_name.empty() && !reply.headers().find("Server")) {
     to = append(append(append(to, "Server: "), options_.server_name), "\r\n");
   }
   if (how.last) {

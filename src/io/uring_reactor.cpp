@@ -70,7 +70,9 @@ uring_reactor::~uring_reactor() {
 // The kernel takes no more submissions while completions that found no room wait for it: reaping makes room for both.
 void uring_reactor::make_room(unsigned entries_needed) noexcept {
   while (::io_uring_sq_space_left(&ring_) < entries_needed) {
-    if (::io_uring_submit(&ring_) < 0) reap();
+    if (::io_uring_submit(&ring_) >= 0) continue;
+    ::io_uring_get_events(&ring_);  // brings in the completions that found no room
+    reap();
   }
 }
 
@@ -87,7 +89,8 @@ void uring_reactor::listen_for_unpark() noexcept {
 }
 
 // Both at once and in this order: the receive begins when all is sent, and a send that fails or falls short cancels it.
-// A send that succeeds needs no completion of its own.
+// One completion comes of the two: the receive's, or that of the send that failed (IOSQE_CQE_SKIP_SUCCESS silences the
+// send that succeeds, and what is linked behind one that fails).
 void uring_reactor::prepare_send_then_recv(operation& wanted) noexcept {
   io_uring_sqe& send = next_entry();
   ::io_uring_prep_send(&send, wanted.fd, wanted.out.data(), wanted.out.size(),
@@ -200,6 +203,7 @@ void uring_reactor::reap() noexcept {
         break;
       case tag::send_part:
         of->send_result = completion->res;
+        complete(*of, -ECANCELED);
         break;
       case tag::unpark:
         unpark_sent_.store(false);
@@ -234,7 +238,10 @@ void uring_reactor::park(deadline until) noexcept {
   deadline end = until;
   if (next) end = std::min(end, deadline(*next));
   io_uring_cqe* first;
-  if (end.is_never()) {
+  if (!idle_.empty()) {
+    // Reaped where a worker needed room: they wait for collect().
+    ::io_uring_submit(&ring_);
+  } else if (end.is_never()) {
     ::io_uring_submit_and_wait(&ring_, 1);
   } else {
     const auto left = std::max(end.when() - deadline::clock::now(), deadline::clock::duration(0));

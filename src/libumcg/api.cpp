@@ -97,7 +97,7 @@ std::uint64_t umcg_get_time_ns() {
 }
 
 umcg_tid umcg_get_utid() {
-  const task* self = core::own_slot();
+  const task* self = current_task != nullptr ? current_task : core::own_slot();
   return self != nullptr ? core::id_of(*self) : none(ENOMEM);
 }
 

@@ -83,7 +83,7 @@ class task_state {
   }
   // The task is over: no wake finds it. Flags are dropped.
   void end() noexcept {
-    change([](std::uint64_t) { return none; });
+    change([](std::uint64_t old) { return old & ~full_mask; });
   }
 
   bool hold() noexcept { return move(listed, held); }

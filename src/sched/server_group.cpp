@@ -17,8 +17,8 @@ using libumcg::task;
 
 namespace {
 
-// How many workers may follow each other before the server looks at its completions again.
-constexpr std::uint32_t direct_runs_max = 64;
+// How many workers may run, one after another, before the server looks at its completions again.
+constexpr std::uint32_t runs_max = 64;
 
 // Signals meant for the process go to the program's own threads: on a server a handler would run on the stack of
 // whichever worker is there. Faults stay with the worker that makes them.
@@ -43,17 +43,22 @@ void name_thread(unsigned number) noexcept {
 
 // Take - run - park, until there is nothing to run and nothing to come.
 void run_workers(task& self, event_source& source, const std::atomic<bool>& stopping) noexcept {
+  std::uint32_t runs_left = runs_max;
   for (;;) {
     task* worker = libumcg::take_idle_worker(self);
     if (worker == nullptr) {
       if (stopping.load()) return;
       libumcg::park(self, deadline::never());
+      runs_left = runs_max;
       continue;
     }
-    self.serving->direct_runs = direct_runs_max;
+    self.serving->direct_runs = runs_left - 1;
     UMCG_ASSERT(worker->state.run_held());
     libumcg::run(self, *worker);
-    if (self.serving->direct_runs == 0) source.poll();
+    runs_left = self.serving->direct_runs;
+    if (runs_left > 0) continue;
+    source.poll();
+    runs_left = runs_max;
   }
 }
 

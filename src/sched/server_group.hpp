@@ -41,6 +41,8 @@ class server_group {
   // Waits for all workers, ends the servers, then the pooled workers' threads. A second call does nothing.
   void stop() noexcept;
 
+  // One live worker less.
+  void forget() noexcept;
   // Takes back a worker whose body has ended.
   void pool(worker_record& idle) noexcept;
 
@@ -52,7 +54,6 @@ class server_group {
   worker_record* take_pooled(std::size_t stack_size_bytes) noexcept;
   worker_record* make_record(std::size_t stack_size_bytes, std::error_code& error) noexcept;
   bool admit() noexcept;   // one live worker more, unless there are too many
-  void forget() noexcept;  // one less
   void retire_all() noexcept;
 
   libumcg::group group_;

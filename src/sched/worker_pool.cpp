@@ -20,11 +20,8 @@ worker_record* server_group::take_pooled(std::size_t stack_size_bytes) noexcept 
 
 // Called on a server's carrier between two workers: no allocation here.
 void server_group::pool(worker_record& idle) noexcept {
-  {
-    base::short_guard guard(pool_lock_);
-    idle.next = std::exchange(idle.home(), &idle);
-  }
-  forget();
+  base::short_guard guard(pool_lock_);
+  idle.next = std::exchange(idle.home(), &idle);
 }
 
 worker_record* server_group::make_record(std::size_t stack_size_bytes,

@@ -54,18 +54,20 @@ void worker_record::has_exited(task& self) noexcept {
   record.end_run();
 }
 
+// In this order: who has joined finds room for another worker, and a record in the pool is not touched any more.
 void worker_record::end_run() noexcept {
+  owner_.forget();
   one_shot* joiner;
   {
     base::short_guard guard(lock_);
     ended_ = begun_;
     joiner = std::exchange(joiners_, nullptr);
   }
+  owner_.pool(*this);
   while (joiner != nullptr) {
     one_shot& woken = *std::exchange(joiner, joiner->next);
     woken.set();
   }
-  owner_.pool(*this);
 }
 
 void worker_record::join(std::uint64_t run) noexcept {

@@ -28,7 +28,7 @@ struct limits {
   std::chrono::milliseconds request_body_duration = std::chrono::seconds(30);
   // What request::deadline() grants the handler, from the end of the body.
   std::chrono::milliseconds handler_duration = std::chrono::seconds(60);
-  // One write of responses. Then: close.
+  // That the client takes no byte of a response that waits to be sent. Then: close.
   std::chrono::milliseconds response_duration = std::chrono::seconds(30);
 };
 

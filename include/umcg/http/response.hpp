@@ -30,8 +30,8 @@ class response {
   static response json(std::string body, http::status code = http::status::ok);
   static response bytes(std::string body, http::status code = http::status::ok);
   static response bytes(std::span<const std::byte> body, http::status code = http::status::ok);
-  // The body and the content type are not copied: both must outlive the response's way to the
-  // client, as literals do.
+  // Neither is copied: both must stay until the response is written, as literals do, and the bytes
+  // of the request that it answers.
   static response unowned(std::string_view body, std::string_view content_type) noexcept;
   // "404 Not Found" as text.
   static response error(http::status code);

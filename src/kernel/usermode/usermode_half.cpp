@@ -152,7 +152,7 @@ std::error_code usermode::create(task& worker, std::size_t stack_size_bytes,
   hosted& its = renew(worker);
   its.entry = entry;
   std::error_code error;
-  its.own_stack = stacks_.take(stack_size_bytes, error);
+  its.own_stack = stacks_.take(stack_size_bytes + colours * cache_line, error);
   if (error) return error;
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);

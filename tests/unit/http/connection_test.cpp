@@ -265,6 +265,13 @@ TEST_F(impatient_connection, closes_an_idle_connection_without_a_word) {
   EXPECT_EQ(used.receive_all(), "");
 }
 
+TEST_F(impatient_connection, takes_an_empty_line_for_idleness) {
+  test_peer peer(served);
+  peer.send(post("x") + "\r\n");
+  EXPECT_EQ(peer.receive().body, "x");
+  EXPECT_EQ(peer.receive_all(), "");
+}
+
 TEST_F(impatient_connection, answers_408_to_half_a_request) {
   for (const std::string& text :
        {std::string("GET / HT"), post("hello").substr(0, post("hello").size() - 2),

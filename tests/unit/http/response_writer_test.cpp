@@ -67,6 +67,8 @@ TEST_F(writer, writes_heads) {
   options.server_name = "umcg";
   EXPECT_EQ(serialised(response()),
             "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nDate: now\r\nServer: umcg\r\n\r\n");
+  EXPECT_EQ(serialised(response().set_header("server", "mine")),
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nDate: now\r\nserver: mine\r\n\r\n");
 }
 
 TEST_F(writer, names_the_connection_where_the_client_cannot_know) {

@@ -247,6 +247,7 @@ TEST_P(deadlines, race_with_bytes_and_lose_none) {
   }
   site().join();
   std::printf("%d of %d calls timed out; seed %u\n", late, late + taken, seed);
+  site().join();
 }
 
 }  // namespace

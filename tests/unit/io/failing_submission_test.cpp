@@ -77,7 +77,7 @@ TEST_F(failing_submission, is_tried_again) {
         std::byte byte{7};
         EXPECT_EQ(send(ends.here.get(), {&byte, 1}, testing::patience(), error), 1u);
         EXPECT_EQ(recv(ends.there.get(), {&byte, 1}, deadline::never(), error), 1u);
-        sleep_until(deadline::after(std::chrono::milliseconds(1)));
+        umcg::sleep_until(deadline::after(std::chrono::milliseconds(1)));
       }).join();
   }
   EXPECT_GT(refused, 0);

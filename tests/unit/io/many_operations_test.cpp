@@ -59,7 +59,7 @@ TEST_F(many_operations, sleepers_wake_in_order) {
   for (const int number : numbers) {
     workers.push_back(on.spawn([&, number] {
       const deadline until(first + number * apart);
-      sleep_until(until);
+      umcg::sleep_until(until);
       if (!until.passed()) ++early;
       order.push_back(number);
     }));
@@ -200,7 +200,7 @@ TEST_F(many_operations, follow_a_worker_from_server_to_server) {
         recv(ends.here.get(), std::as_writable_bytes(std::span(&seen, 1)), patience(), error);
         EXPECT_FALSE(error) << error.message();
         EXPECT_EQ(seen, number);
-        sleep_until(deadline::after(microseconds(100)));
+        umcg::sleep_until(deadline::after(microseconds(100)));
         EXPECT_TRUE(pthread_equal(self, pthread_self()));
         over = true;
       }

@@ -60,6 +60,7 @@ TEST_P(operations, recv_waits_for_what_comes_later) {
   });
   site().wait_until_blocked();
   testing::put(ends.there.get(), "hello");
+  site().join();
 }
 
 TEST_P(operations, recv_sees_the_peer_close) {
@@ -73,6 +74,7 @@ TEST_P(operations, recv_sees_the_peer_close) {
   });
   site().wait_until_blocked();
   ends.there.reset();
+  site().join();
 }
 
 TEST_P(operations, recv_sees_a_reset) {
@@ -84,6 +86,7 @@ TEST_P(operations, recv_sees_a_reset) {
   });
   site().wait_until_blocked();
   testing::reset(ends.there);
+  site().join();
 }
 
 TEST_P(operations, recv_of_no_socket_is_an_error) {
@@ -139,6 +142,7 @@ TEST_P(operations, accept_takes_a_connection_and_names_the_peer) {
     EXPECT_EQ(seen.sin_port, expected.sin_port);
     EXPECT_EQ(seen.sin_addr.s_addr, expected.sin_addr.s_addr);
   }
+  site().join();
 }
 
 TEST_P(operations, accept_ends_when_the_listener_is_shut_down) {
@@ -150,6 +154,7 @@ TEST_P(operations, accept_ends_when_the_listener_is_shut_down) {
   });
   site().wait_until_blocked();
   ::shutdown(listening.fd.get(), SHUT_RDWR);
+  site().join();
 }
 
 TEST_P(operations, connect_connects_or_says_why_not) {
@@ -208,6 +213,7 @@ TEST_P(operations, pipes_are_waited_for) {
   EXPECT_EQ(::write(ends.there.get(), "hello", 5), 5);
   site().wait_until_blocked();
   ends.there.reset();
+  site().join();
 }
 
 // A write that the reader of the pipe has left is an error, and no signal kills the program.
@@ -224,11 +230,11 @@ TEST_P(operations, sleep_until_is_never_early) {
   site().run([] {
     for (const auto duration : {milliseconds(0), milliseconds(1), milliseconds(7), soon_duration}) {
       const deadline until = deadline::after(duration);
-      sleep_until(until);
+      io::sleep_until(until);
       EXPECT_GE(deadline::clock::now(), until.when());
     }
-    sleep_until(long_ago());
-    sleep_until(deadline(deadline::clock::time_point::min()));
+    io::sleep_until(long_ago());
+    io::sleep_until(deadline(deadline::clock::time_point::min()));
   });
 }
 

@@ -59,6 +59,7 @@ TEST_P(sending, all_arrives_although_the_peer_reads_late_and_little) {
     site().join();
     EXPECT_EQ(arrived, bytes);
   }
+  site().join();
 }
 
 TEST_P(sending, some_is_what_the_kernel_takes_at_once) {
@@ -105,6 +106,7 @@ TEST_P(sending, ends_when_the_peer_goes_in_between) {
   });
   site().wait_until_blocked();
   testing::reset(ends.there);
+  site().join();
 }
 
 using turn_around = sending;
@@ -123,6 +125,7 @@ TEST_P(turn_around, sends_and_receives) {
     EXPECT_EQ(text_of(testing::take(ends.there.get(), 8)), "question");
     testing::put(ends.there.get(), "answer");
   }
+  site().join();
 }
 
 TEST_P(turn_around, only_receives_when_there_is_nothing_to_send) {
@@ -152,6 +155,7 @@ TEST_P(turn_around, sends_a_lot_to_a_slow_peer_first) {
   const auto arrived = testing::take(ends.there.get(), bytes.size());
   site().join();
   EXPECT_EQ(arrived, bytes);
+  site().join();
 }
 
 TEST_P(turn_around, sees_the_peer_close) {
@@ -163,6 +167,7 @@ TEST_P(turn_around, sees_the_peer_close) {
   site().wait_until_blocked();
   EXPECT_EQ(text_of(testing::take(ends.there.get(), 8)), "question");
   EXPECT_EQ(::shutdown(ends.there.get(), SHUT_WR), 0);
+  site().join();
 }
 
 TEST_P(turn_around, sees_a_reset_while_it_receives) {
@@ -173,6 +178,7 @@ TEST_P(turn_around, sees_a_reset_while_it_receives) {
   });
   site().wait_until_blocked();
   testing::reset(ends.there);
+  site().join();
 }
 
 TEST_P(turn_around, sees_a_reset_before_it_sends) {
@@ -197,6 +203,7 @@ TEST_P(turn_around, sees_a_reset_while_it_sends) {
   });
   site().wait_until_blocked();
   testing::reset(ends.there);
+  site().join();
 }
 
 TEST_P(turn_around, of_no_socket_is_an_error) {
@@ -231,6 +238,7 @@ TEST_P(turn_around, sends_more_than_the_kernel_takes_in_one_call) {
   testing::put(ends.there.get(), "done");
   site().join();
   ::munmap(memory, size);
+  site().join();
 }
 
 }  // namespace

@@ -165,24 +165,6 @@ TEST_P(many_servers, run_what_a_worker_spawns_at_the_same_time) {
   }
 }
 
-// All of them become runnable in one look at one reactor, which summons one server at most: the
-// others have to be summoned one by the next.
-TEST_P(many_servers, run_what_one_reactor_wakes_at_the_same_time) {
-  for (int round = 0; round < 20; ++round) {
-    std::atomic<unsigned> arrived = 0;
-    on.spawn([&] {
-        const deadline at_once = deadline::after(milliseconds(2));
-        std::vector<worker> all;
-        for (unsigned i = 0; i < servers; ++i) {
-          all.push_back(on.spawn([&, at_once] {
-            sleep_until(at_once);
-            meet(arrived, servers);
-          }));
-        }
-      }).join();
-  }
-}
-
 // A worker that never comes back to its server holds up what that server ran before, until another
 // server takes it.
 TEST_P(many_servers, take_over_what_waits_behind_a_busy_worker) {

@@ -23,7 +23,7 @@ using std::chrono::milliseconds;
 using testing::becomes_true;
 
 class stopping : public testing::group_test, public ::testing::WithParamInterface<unsigned> {
- protected:
+ public:
   group on = group::start({.servers = GetParam()});
   std::atomic<int> ran = 0;
 };

@@ -163,7 +163,8 @@ class producers : public testing::group_test, public ::testing::WithParamInterfa
   }
 
   channel between;
-  std::vector<std::atomic<int>> seen{each * (worker_pairs + thread_pairs)};
+  std::vector<std::atomic<int>> seen =
+      std::vector<std::atomic<int>>(each * (worker_pairs + thread_pairs));
 };
 
 INSTANTIATE_TEST_SUITE_P(servers, producers, ::testing::Values(1, 2, 3, 16));
