@@ -113,7 +113,12 @@ std::size_t send_then_recv(int fd, std::span<const std::byte> out, std::span<std
   if (reactor_here() == nullptr) {
     return thread_calls::send_then_recv(fd, out, into, until, error);
   }
-  if (out.empty()) return recv(fd, into, until, error);
+  // The kernel takes less than 2 GiB at once, and says that it was all.
+  constexpr std::size_t together_max = std::size_t{1} << 30;
+  if (out.empty() || out.size() > together_max) {
+    if (!out.empty()) send(fd, out, until, error);
+    return !out.empty() && error ? 0 : recv(fd, into, until, error);
+  }
   operation wanted(action::send_then_recv, fd);
   wanted.out = out;
   wanted.into = into;

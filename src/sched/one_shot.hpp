@@ -44,8 +44,6 @@ class one_shot {
     }
   }
 
-  one_shot* next = nullptr;  // owned by the list it is in
-
  private:
   libumcg::task_reference waiter_;
   std::atomic<std::uint32_t> set_{0};

@@ -54,30 +54,48 @@ void worker_record::has_exited(task& self) noexcept {
   record.end_run();
 }
 
-// In this order: who has joined finds room for another worker, and a record in the pool is not touched any more.
+// Those who wait for `run` or an earlier one, out of the list; they may join from now on without waiting.
+worker_record::joiner* worker_record::take_joiners(std::uint64_t run) noexcept {
+  base::short_guard guard(lock_);
+  ended_ = std::max(ended_, run);
+  joiner* taken = nullptr;
+  for (joiner** link = &joiners_; *link != nullptr;) {
+    joiner& each = **link;
+    if (each.run > run) {
+      link = &each.next;
+      continue;
+    }
+    *link = each.next;
+    each.next = std::exchange(taken, &each);
+  }
+  return taken;
+}
+
+// Whoever has joined finds the worker in the pool and room for another. From the moment it is in the pool the record may
+// be running the next body, so only this run's number is used.
 void worker_record::end_run() noexcept {
-  owner_.forget();
-  one_shot* joiner;
+  std::uint64_t run;
   {
     base::short_guard guard(lock_);
-    ended_ = begun_;
-    joiner = std::exchange(joiners_, nullptr);
+    run = begun_;
   }
   owner_.pool(*this);
-  while (joiner != nullptr) {
-    one_shot& woken = *std::exchange(joiner, joiner->next);
-    woken.set();
+  owner_.forget();
+  joiner* each = take_joiners(run);
+  while (each != nullptr) {
+    joiner& woken = *std::exchange(each, each->next);
+    woken.ended.set();
   }
 }
 
 void worker_record::join(std::uint64_t run) noexcept {
-  one_shot joined;
+  joiner self{{}, run, nullptr};
   {
     base::short_guard guard(lock_);
     if (ended_ >= run) return;
-    joined.next = std::exchange(joiners_, &joined);
+    self.next = std::exchange(joiners_, &self);
   }
-  joined.wait();
+  self.ended.wait();
 }
 
 }  // namespace umcg::sched

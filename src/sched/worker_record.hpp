@@ -45,6 +45,13 @@ class worker_record {
   static void has_exited(libumcg::task& self) noexcept;
   void end_run() noexcept;
 
+  struct joiner {
+    one_shot ended;
+    std::uint64_t run;
+    joiner* next;
+  };
+  joiner* take_joiners(std::uint64_t run) noexcept;
+
   server_group& owner_;
   libumcg::task& self_;
   worker_record*& home_;
@@ -55,7 +62,7 @@ class worker_record {
   base::short_lock lock_;
   std::uint64_t begun_ UMCG_GUARDED_BY(lock_) = 0;  // runs are numbered from 1
   std::uint64_t ended_ UMCG_GUARDED_BY(lock_) = 0;
-  one_shot* joiners_ UMCG_GUARDED_BY(lock_) = nullptr;
+  joiner* joiners_ UMCG_GUARDED_BY(lock_) = nullptr;
 };
 
 }  // namespace umcg::sched

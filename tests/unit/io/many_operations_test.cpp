@@ -154,7 +154,7 @@ TEST_F(many_operations, deadlines_that_pass_together_end_all) {
 // They end by one event, while the server does not look: more completions than the completion queue
 // has room for (16,384).
 TEST_F(many_operations, completions_beyond_the_queue_are_not_lost) {
-  constexpr int wanted = 20'000;
+  constexpr int wanted = 17'000;
   if (workers_allowed(wanted) < wanted) GTEST_SKIP() << "ThreadSanitizer allows 8,128 threads";
   group on = group::start({.servers = 1, .stack_size_bytes = 64 * 1024});
   testing::fd_pair ends = testing::unix_pair();

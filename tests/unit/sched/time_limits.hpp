@@ -37,7 +37,7 @@ inline constexpr bool thread_sanitizer = false;
 #endif
 
 // Long enough for the slowest machine.
-inline constexpr std::chrono::seconds patience_duration(10 * slowness);
+inline constexpr std::chrono::seconds patience_duration(20 * slowness);
 inline deadline patience() { return deadline::after(patience_duration); }
 
 // Short enough to wait for, for what must not happen.
@@ -51,7 +51,7 @@ inline deadline long_ago() { return deadline::after(std::chrono::seconds(-1)); }
 class hang_limit {
  public:
   static constexpr std::size_t threads = 1;
-  static constexpr auto duration = std::chrono::seconds(25 * slowness);
+  static constexpr auto duration = std::chrono::seconds(50 * slowness);
 
   hang_limit() : watcher_([this] { watch(); }) {}
   ~hang_limit() {
