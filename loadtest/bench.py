@@ -7,6 +7,7 @@
 """
 
 import argparse
+import atexit
 import datetime
 import json
 import os
@@ -17,7 +18,7 @@ import signal
 import sys
 from pathlib import Path
 
-from runner import figures, plot, report, servers, tcp_counters
+from runner import children, figures, plot, report, servers, tcp_counters
 from runner.suite import IDLE, Settings, Suite
 from runner.wrk import SCENARIOS
 
@@ -126,11 +127,16 @@ def check_machine():
 
 
 def set_priority(nice):
-    """Of the bench, which all that it starts inherits."""
+    """Of the bench, which all that it starts inherits: if wrk had a higher one than the bench, the
+    bench would read its counters seconds late. The session is the user's and gets its own back."""
+    if nice == 0:
+        return
     try:
         os.setpriority(os.PRIO_PROCESS, 0, nice)
     except PermissionError:
         raise Unusable(f"--nice {nice}: only root may raise a priority") from None
+    children.set_session_priority(nice)
+    atexit.register(children.set_session_priority, 0)
 
 
 def run_suite(words):

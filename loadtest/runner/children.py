@@ -25,14 +25,19 @@ def pinned(command, cpu):
     return command if cpu is None else ["taskset", "--cpu-list", str(cpu), *command]
 
 
+def set_session_priority(nice):
+    """Where the kernel shares the CPUs between sessions (its autogroups) and not between processes, a
+    priority means something only if the session has it too."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(nice))
+
+
 def before_exec():
-    """Runs in the new process. It must not outlive the bench. Where the kernel shares CPUs between
-    sessions (its autogroups), a priority has an effect only if the new session gets it as well."""
+    """Runs in the new process, which must not outlive the bench and has a session of its own."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     nice = os.getpriority(os.PRIO_PROCESS, 0)
-    with contextlib.suppress(OSError):
-        if nice != 0:
-            Path("/proc/self/autogroup").write_text(str(nice))
+    if nice != 0:
+        set_session_priority(nice)
 
 
 class Child:

@@ -264,19 +264,23 @@ TEST(context, StaysAtHomeAndComesBack) {
   thread.join();
 }
 
+// Stores the kernel thread on which its thread ends.
+struct stores_at_end {
+  std::atomic<std::uint32_t>* where = nullptr;
+  ~stores_at_end() {
+    if (where != nullptr) where->store(static_cast<std::uint32_t>(kernel_thread()));
+  }
+};
+thread_local stores_at_end at_end;
+
 TEST(context, GetsAKernelThreadOfItsOwnAtTheEnd) {
   std::atomic<std::uint32_t> id_at_end{0};
-  thread_local std::unique_ptr<std::atomic<std::uint32_t>*, void (*)(std::atomic<std::uint32_t>**)>
-      at_end{nullptr, [](std::atomic<std::uint32_t>** where) {
-               (*where)->store(static_cast<std::uint32_t>(kernel_thread()));
-               delete where;
-             }};
   std::uint32_t virtual_id = 0;
   {
     host self;
     guest other([&](guest& me, void*) {
       virtual_id = *thread_id_field(::pthread_self());
-      at_end.reset(new std::atomic<std::uint32_t>*(&id_at_end));
+      at_end.where = &id_at_end;
       go(me.here, self.here, nullptr);
     });
     other.return_to = &self.here;
