@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What it costs to stop one worker and run another: nanoseconds, the median of several rounds. Run on one CPU.
+// What it costs to stop one worker and run another: nanoseconds, the median of several rounds. Run
+// on one CPU.
 //
 //   switch_bench [rounds]
 
@@ -49,7 +50,8 @@ struct switch_pair {
   usermode::switch_function switch_to;
 };
 
-// Two workers mostly stop at the same place in the code, and then the processor has predicted the return.
+// Two workers mostly stop at the same place in the code, and then the processor has predicted the
+// return.
 [[gnu::noinline]] void stop_here(switch_pair& pair, usermode::context& from,
                                  const usermode::context& to) {
   pair.switch_to(&from, &to, nullptr);
@@ -60,7 +62,7 @@ struct switch_pair {
 double bare_switch(usermode::switch_function switch_to, bool same_place, long count) {
   rig bench;
   umcg_register_server(bench.group, 0);  // this kernel thread is a carrier
-  auto* pair = new switch_pair;  // the partner's thread refers to it for ever
+  auto* pair = new switch_pair;          // the partner's thread refers to it for ever
   pair->switch_to = switch_to;
   pair->bench.thread_pointer = __builtin_thread_pointer();
   std::thread partner([pair, same_place] {
@@ -87,7 +89,8 @@ double bare_switch(usermode::switch_function switch_to, bool same_place, long co
 
 // --- through libumcg ---
 
-// A server runs a worker that blocks; it is unblocked, taken and run again: the whole cycle of one blocking call.
+// A server runs a worker that blocks; it is unblocked, taken and run again: the whole cycle of one
+// blocking call.
 double block_cycle(long count) {
   rig bench;
   std::thread worker([&bench] {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// What a worker runs: a callable without arguments, owned, called once. Move-only, so it may own a connection; what
-// fits into 64 bytes needs no allocation.
+// What a worker runs: a callable without arguments, owned, called once. Move-only, so it may own a
+// connection; what fits into 64 bytes needs no allocation.
 
 #include <cstddef>
 #include <new>
@@ -16,9 +16,9 @@ class body {
   body() noexcept = default;
 
   template <class Callable>
-    requires(!std::is_same_v<std::remove_cvref_t<Callable>, body> &&
-             std::is_invocable_v<std::remove_cvref_t<Callable>&>)
-  body(Callable&& callable) {  // NOLINT(google-explicit-constructor): a lambda is a body
+  requires(!std::is_same_v<std::remove_cvref_t<Callable>, body> &&
+           std::is_invocable_v<std::remove_cvref_t<Callable>&>)
+      body(Callable&& callable) {  // NOLINT(google-explicit-constructor): a lambda is a body
     using Stored = std::remove_cvref_t<Callable>;
     if constexpr (fits<Stored>) {
       new (storage_) Stored(std::forward<Callable>(callable));
@@ -61,9 +61,9 @@ class body {
   static constexpr std::size_t inline_size_bytes = 64;
 
   template <class Stored>
-  static constexpr bool fits = sizeof(Stored) <= inline_size_bytes &&
-                               alignof(Stored) <= alignof(std::max_align_t) &&
-                               std::is_nothrow_move_constructible_v<Stored>;
+  static constexpr bool fits =
+      sizeof(Stored) <= inline_size_bytes &&
+      alignof(Stored) <= alignof(std::max_align_t) && std::is_nothrow_move_constructible_v<Stored>;
 
   template <class Stored>
   static Stored& at(void* storage) noexcept {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// A deadline is an absolute point on the steady clock, or never. Every blocking call takes one, so that a limit set
-// once bounds everything below it without being recomputed.
+// A deadline is an absolute point on the steady clock, or never. Every blocking call takes one, so
+// that a limit set once bounds everything below it without being recomputed.
 
 #include <chrono>
 #include <compare>
@@ -19,7 +19,8 @@ class deadline {
 
   static constexpr deadline never() noexcept { return {}; }
 
-  // `duration` from now. A duration that reaches past the clock's range means never; one of zero or less has passed.
+  // `duration` from now. A duration that reaches past the clock's range means never; one of zero or
+  // less has passed.
   template <class Rep, class Period>
   static deadline after(std::chrono::duration<Rep, Period> duration) noexcept {
     const clock::time_point now = clock::now();

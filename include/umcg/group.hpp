@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// A group: a few servers (threads) that run any number of workers, each server with a reactor of its own for the
-// workers' I/O.
+// A group: a few servers (threads) that run any number of workers, each server with a reactor of
+// its own for the workers' I/O.
 
 #include <cstddef>
 #include <memory>
@@ -15,17 +15,18 @@
 namespace umcg {
 
 struct group_options {
-  unsigned servers = 0;                        // 0: one for each CPU this process may use; at most 256
-  std::string kernel = "auto";                 // how workers are run: auto, usermode
-  std::string reactor = "auto";                // how they wait for I/O: auto, io_uring
-  std::size_t stack_size_bytes = 256 * 1024;   // address space of a worker's stack; memory is used as it is touched
-  std::size_t workers_max = 0;                 // at most so many at once; 0: as many as memory allows
+  unsigned servers = 0;          // 0: one for each CPU this process may use; at most 256
+  std::string kernel = "auto";   // how workers are run: auto, usermode
+  std::string reactor = "auto";  // how they wait for I/O: auto, io_uring
+  std::size_t stack_size_bytes =
+      256 * 1024;  // address space of a worker's stack; memory is used as it is touched
+  std::size_t workers_max = 0;  // at most so many at once; 0: as many as memory allows
 };
 
 class group {
  public:
-  // Starts the servers. Errors: invalid_argument (an option), function_not_supported and others when this machine
-  // cannot have what is asked for; the exception's what() says what to do.
+  // Starts the servers. Errors: invalid_argument (an option), function_not_supported and others
+  // when this machine cannot have what is asked for; the exception's what() says what to do.
   static group start(const group_options& options = {});
   static group start(const group_options& options, std::error_code& error);
 
@@ -34,14 +35,15 @@ class group {
   // As stop().
   ~group();
 
-  // A new worker that runs `work`. Any thread or worker may call it. An exception that leaves the body ends the program,
-  // as one that leaves a std::thread does. thread_local objects live as long as the worker's thread, which runs other
-  // bodies later. Errors: resource_unavailable_try_again (workers_max, or a limit of the system), not_enough_memory.
+  // A new worker that runs `work`. Any thread or worker may call it. An exception that leaves the
+  // body ends the program, as one that leaves a std::thread does. thread_local objects live as long
+  // as the worker's thread, which runs other bodies later. Errors: resource_unavailable_try_again
+  // (workers_max, or a limit of the system), not_enough_memory.
   worker spawn(body work, const worker_options& options = {});
   worker spawn(body work, const worker_options& options, std::error_code& error);
 
-  // Waits until every worker has ended, then ends the servers. Blocks the calling thread, which must not be one of the
-  // group's workers. Workers may spawn others until the last of them ends.
+  // Waits until every worker has ended, then ends the servers. Blocks the calling thread, which
+  // must not be one of the group's workers. Workers may spawn others until the last of them ends.
   void stop() noexcept;
 
   unsigned servers() const noexcept;

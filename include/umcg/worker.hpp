@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Workers: threads with their own stack, TLS, errno and exceptions, run by the servers of a group. A worker that waits
-// costs memory only. Everything that works on a thread works on a worker; what blocks through this library blocks the
-// worker and lets its server run the next.
+// Workers: threads with their own stack, TLS, errno and exceptions, run by the servers of a group.
+// A worker that waits costs memory only. Everything that works on a thread works on a worker; what
+// blocks through this library blocks the worker and lets its server run the next.
 
 #include <chrono>
 #include <cstddef>
@@ -20,12 +20,12 @@ class server_group;
 }  // namespace sched
 
 struct worker_options {
-  std::string_view name = {};         // for diagnosis; the first 31 bytes are kept
-  std::size_t stack_size_bytes = 0;   // 0: the group's
+  std::string_view name = {};        // for diagnosis; the first 31 bytes are kept
+  std::size_t stack_size_bytes = 0;  // 0: the group's
 };
 
-// A spawned worker, as std::jthread is a thread: joined when the handle goes, unless it was detached. A handle must not
-// outlive its group, and one thread or worker at a time may use it.
+// A spawned worker, as std::jthread is a thread: joined when the handle goes, unless it was
+// detached. A handle must not outlive its group, and one thread or worker at a time may use it.
 class worker {
  public:
   // Refers to no worker.
@@ -36,8 +36,8 @@ class worker {
   worker& operator=(const worker&) = delete;
   ~worker();
 
-  // Blocks the calling worker or thread until the worker's body has returned and been destroyed. Nothing if it was
-  // joined or detached before.
+  // Blocks the calling worker or thread until the worker's body has returned and been destroyed.
+  // Nothing if it was joined or detached before.
   void join() noexcept;
 
   // Lets the worker run on its own. Its group still waits for it.
@@ -53,7 +53,8 @@ class worker {
   std::uint64_t run_ = 0;
 };
 
-// Blocks the calling worker (on a plain thread: the thread) until the deadline, or for a duration. Never shorter.
+// Blocks the calling worker (on a plain thread: the thread) until the deadline, or for a duration.
+// Never shorter.
 void sleep_until(deadline until);
 template <class Rep, class Period>
 void sleep_for(std::chrono::duration<Rep, Period> duration) {

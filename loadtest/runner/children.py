@@ -26,7 +26,7 @@ def pinned(command, cpu):
 
 
 def set_session_priority(nice):
-    """Where the kernel shares the CPUs between sessions (its autogroups) and not between processes, a
+    """Where the kernel shares the CPUs between autogroups and not between processes, a
     priority means something only if the session has it too."""
     with contextlib.suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(nice))

@@ -11,7 +11,8 @@ namespace umcg::base {
 
 namespace {
 
-// FUTEX_WAIT_BITSET takes an absolute time on CLOCK_MONOTONIC, which is what std::chrono::steady_clock counts.
+// FUTEX_WAIT_BITSET takes an absolute time on CLOCK_MONOTONIC, which is what
+// std::chrono::steady_clock counts.
 timespec monotonic(deadline until) {
   const auto since_boot = until.when().time_since_epoch();
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
@@ -23,8 +24,7 @@ timespec monotonic(deadline until) {
 
 }  // namespace
 
-void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
-                deadline until) noexcept {
+void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, deadline until) noexcept {
   timespec when{};
   if (!until.is_never()) when = monotonic(until);
   raw_syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The kernel's wait and wake on a 32-bit word (futex(2)), private to this process. No function here touches errno: a
-// carrier may call them between two contexts.
+// The kernel's wait and wake on a 32-bit word (futex(2)), private to this process. No function here
+// touches errno: a carrier may call them between two contexts.
 
 #include <atomic>
 #include <cstdint>
@@ -11,7 +11,8 @@
 
 namespace umcg::base {
 
-// Sleeps while `word` holds `expected`: until a wake, the deadline or a signal. The caller looks at the word again.
+// Sleeps while `word` holds `expected`: until a wake, the deadline or a signal. The caller looks at
+// the word again.
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
                 deadline until = deadline::never()) noexcept;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// System calls that do not touch errno. A kernel thread that is between two contexts has no errno to call its own.
+// System calls that do not touch errno. A kernel thread that is between two contexts has no errno
+// to call its own.
 
 #include <array>
 #include <cstddef>
@@ -17,8 +18,8 @@ inline long raw_syscall(long number, std::array<long, 6> arguments) noexcept {
   register long r9 __asm__("r9") = arguments[5];
   __asm__ volatile("syscall"
                    : "=a"(result)
-                   : "0"(number), "D"(arguments[0]), "S"(arguments[1]), "d"(arguments[2]),
-                     "r"(r10), "r"(r8), "r"(r9)
+                   : "0"(number), "D"(arguments[0]), "S"(arguments[1]), "d"(arguments[2]), "r"(r10),
+                     "r"(r8), "r"(r9)
                    : "rcx", "r11", "memory");
   return result;
 #elif defined(__aarch64__)

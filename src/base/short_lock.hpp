@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// A mutual exclusion lock for a few instructions inside the scheduler. It never parks a worker: whoever finds it
-// taken sleeps in the kernel, with its carrier, until the holder's few instructions are over. Not recursive, owned by
-// nobody, no TLS: it may be used where pthread locks may not.
+// A mutual exclusion lock for a few instructions inside the scheduler. It never parks a worker:
+// whoever finds it taken sleeps in the kernel, with its carrier, until the holder's few
+// instructions are over. Not recursive, owned by nobody, no TLS: it may be used where pthread locks
+// may not.
 
 #include <atomic>
 #include <cstdint>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Clang's thread-safety attributes: the compiler checks which fields need which lock. Empty for other compilers.
+// Clang's thread-safety attributes: the compiler checks which fields need which lock. Empty for
+// other compilers.
 
 #if defined(__clang__)
 #define UMCG_ATTRIBUTE(x) __attribute__((x))

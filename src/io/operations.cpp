@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The blocking calls on a worker: an operation for the reactor of its server. On a plain thread: thread_calls.
+// The blocking calls on a worker: an operation for the reactor of its server. On a plain thread:
+// thread_calls.
 #include "io/operations.hpp"
 
 #include <cerrno>
@@ -88,8 +89,7 @@ std::size_t recv(int fd, std::span<std::byte> into, deadline until, std::error_c
   return count_or_error(wanted.result, error);
 }
 
-std::size_t send(int fd, std::span<const std::byte> bytes, deadline until,
-                 std::error_code& error) {
+std::size_t send(int fd, std::span<const std::byte> bytes, deadline until, std::error_code& error) {
   if (reactor_here() == nullptr) return thread_calls::send(fd, bytes, until, error);
   operation wanted(action::send, fd);
   wanted.out = bytes;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The blocking calls of the io layer. Inside a worker each one blocks that worker only: the operation goes to the
-// reactor of the server that runs it. On a plain thread each one blocks the thread. All return at the deadline with
-// std::errc::timed_out and never leave an operation behind that still refers to the caller's memory.
+// The blocking calls of the io layer. Inside a worker each one blocks that worker only: the
+// operation goes to the reactor of the server that runs it. On a plain thread each one blocks the
+// thread. All return at the deadline with std::errc::timed_out and never leave an operation behind
+// that still refers to the caller's memory.
 //
-// Errors are std::error_code values of the system category, as the kernel reports them (ETIMEDOUT for a deadline,
-// ECANCELED for a cancelled operation). `error` is cleared on success.
+// Errors are std::error_code values of the system category, as the kernel reports them (ETIMEDOUT
+// for a deadline, ECANCELED for a cancelled operation). `error` is cleared on success.
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -25,7 +26,8 @@ struct peer_address {
   socklen_t size;
 };
 
-// Accepts one connection from the listening socket `fd`: a close-on-exec descriptor, or -1 with `error`.
+// Accepts one connection from the listening socket `fd`: a close-on-exec descriptor, or -1 with
+// `error`.
 int accept(int fd, peer_address& peer, deadline until, std::error_code& error);
 
 // Connects `fd` to `address`.
@@ -38,7 +40,8 @@ std::size_t recv(int fd, std::span<std::byte> into, deadline until, std::error_c
 // Sends all of `bytes` (loops over partial sends) and returns how many left before an error.
 std::size_t send(int fd, std::span<const std::byte> bytes, deadline until, std::error_code& error);
 
-// Sends what the kernel takes of a gather list in one go; at least one byte unless there is an error.
+// Sends what the kernel takes of a gather list in one go; at least one byte unless there is an
+// error.
 std::size_t send_some(int fd, std::span<const iovec> buffers, deadline until,
                       std::error_code& error);
 
@@ -46,8 +49,9 @@ std::size_t send_some(int fd, std::span<const iovec> buffers, deadline until,
 std::size_t recv_some(int fd, std::span<const iovec> buffers, deadline until,
                       std::error_code& error);
 
-// Sends all of `out`, then receives at least one byte: one blocking call and one submission for the turn-around of a
-// request and response protocol. On an error nothing is promised about how much of `out` left.
+// Sends all of `out`, then receives at least one byte: one blocking call and one submission for the
+// turn-around of a request and response protocol. On an error nothing is promised about how much of
+// `out` left.
 std::size_t send_then_recv(int fd, std::span<const std::byte> out, std::span<std::byte> into,
                            deadline until, std::error_code& error);
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// A reactor: owner of one ring (or whatever a backend has in its place). It belongs to one server; the workers that the
-// server runs bring it their operations, and it makes them idle again when those are complete.
+// A reactor: owner of one ring (or whatever a backend has in its place). It belongs to one server;
+// the workers that the server runs bring it their operations, and it makes them idle again when
+// those are complete.
+
+#include <sys/socket.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +13,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <sys/socket.h>
 #include <system_error>
 
 #include "base/timer_wheel.hpp"
@@ -33,14 +35,14 @@ enum class action : std::uint8_t {
   write,
 };
 
-// One blocking call under way, on the stack of the worker that makes it. It is complete, and no longer known to any
-// kernel, when the worker runs again.
+// One blocking call under way, on the stack of the worker that makes it. It is complete, and no
+// longer known to any kernel, when the worker runs again.
 struct operation {
   explicit operation(action action_of, int fd_of = -1) noexcept : what(action_of), fd(fd_of) {}
 
   // What to do; which of these count depends on `what`.
   action what;
-  bool timed_out = false;             // the reactor: the deadline passed and the operation is being cancelled
+  bool timed_out = false;  // the reactor: the deadline passed and the operation is being cancelled
   int fd;
   std::span<std::byte> into;
   std::span<const std::byte> out;

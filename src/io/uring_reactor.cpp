@@ -19,7 +19,8 @@ namespace {
 constexpr unsigned entries = 4096;
 constexpr unsigned completions = 4 * entries;
 
-// What a completion belongs to, in the low bits of its user data; the rest is the operation's address.
+// What a completion belongs to, in the low bits of its user data; the rest is the operation's
+// address.
 enum class tag : std::uint64_t { operation, send_part, unpark, ignored };
 constexpr std::uint64_t tag_mask = 7;
 static_assert(alignof(operation) > tag_mask);
@@ -67,7 +68,8 @@ uring_reactor::~uring_reactor() {
   if (ring_exists_) ::io_uring_queue_exit(&ring_);
 }
 
-// The kernel takes no more submissions while completions that found no room wait for it: reaping makes room for both.
+// The kernel takes no more submissions while completions that found no room wait for it: reaping
+// makes room for both.
 void uring_reactor::make_room(unsigned entries_needed) noexcept {
   while (::io_uring_sq_space_left(&ring_) < entries_needed) {
     if (::io_uring_submit(&ring_) >= 0) continue;
@@ -88,9 +90,10 @@ void uring_reactor::listen_for_unpark() noexcept {
   ::io_uring_sqe_set_data64(&entry, static_cast<std::uint64_t>(tag::unpark));
 }
 
-// Both at once and in this order: the receive begins when all is sent, and a send that fails or falls short cancels it.
-// One completion comes of the two: the receive's, or that of the send that failed (IOSQE_CQE_SKIP_SUCCESS silences the
-// send that succeeds, and what is linked behind one that fails).
+// Both at once and in this order: the receive begins when all is sent, and a send that fails or
+// falls short cancels it. One completion comes of the two: the receive's, or that of the send that
+// failed (IOSQE_CQE_SKIP_SUCCESS silences the send that succeeds, and what is linked behind one
+// that fails).
 void uring_reactor::prepare_send_then_recv(operation& wanted) noexcept {
   io_uring_sqe& send = next_entry();
   ::io_uring_prep_send(&send, wanted.fd, wanted.out.data(), wanted.out.size(),

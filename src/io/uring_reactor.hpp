@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The io_uring backend. One plain ring with cooperative task work: operations that one kernel thread submitted complete
-// wherever the ring is entered next, so another carrier may adopt the server with its ring (SINGLE_ISSUER and
-// DEFER_TASKRUN would tie it to one). Submissions are collected while workers run and leave in one system call, the one
-// that also waits.
-
-#include <liburing.h>
+// The io_uring backend. One plain ring with cooperative task work: operations that one kernel
+// thread submitted complete wherever the ring is entered next, so another carrier may adopt the
+// server with its ring (SINGLE_ISSUER and DEFER_TASKRUN would tie it to one). Submissions are
+// collected while workers run and leave in one system call, the one that also waits.
 
 #include <atomic>
+
+#include <liburing.h>
 
 #include "base/timer_wheel.hpp"
 #include "base/unique_fd.hpp"
@@ -48,12 +48,12 @@ class uring_reactor final : public reactor {
   bool ring_exists_ = false;
   libumcg::task* server_ = nullptr;
   base::timer_wheel timers_{deadline::clock::now()};
-  libumcg::task_chain idle_;      // workers whose operations are complete, not yet published
+  libumcg::task_chain idle_;        // workers whose operations are complete, not yet published
   bool listens_ = false;            // a read of the eventfd is under way
   std::uint64_t unpark_count_ = 0;  // where the read of the eventfd puts its count
 
-  base::unique_fd unparked_;               // an eventfd; fixed
-  std::atomic<bool> unpark_sent_{false};   // one write for each park is enough
+  base::unique_fd unparked_;              // an eventfd; fixed
+  std::atomic<bool> unpark_sent_{false};  // one write for each park is enough
 };
 
 }  // namespace umcg::io

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The C API: checks what it is given, turns ids into tasks and results into errno. What the calls do is in
-// scheduling.hpp and membership.hpp.
+// The C API: checks what it is given, turns ids into tasks and results into errno. What the calls
+// do is in scheduling.hpp and membership.hpp.
 #include <time.h>
 
 #include <algorithm>

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
-// How a worker leaves its carrier. It says why, and continues somebody else; that one, now running on the carrier,
-// completes the departure: only then are the worker's registers saved and may anybody run it.
-#include "libumcg/scheduling.hpp"
-
+// How a worker leaves its carrier. It says why, and continues somebody else; that one, now running
+// on the carrier, completes the departure: only then are the worker's registers saved and may
+// anybody run it.
 #include <cerrno>
+
+#include "libumcg/scheduling.hpp"
 
 namespace umcg::libumcg {
 
 namespace {
 
-// The worker that follows directly on the same carrier, without a detour through the server's context: half the
-// switches. Only while the server allows it, so that it gets its turn for completions.
+// The worker that follows directly on the same carrier, without a detour through the server's
+// context: half the switches. Only while the server allows it, so that it gets its turn for
+// completions.
 task* direct_successor(task& server) noexcept {
   server_part& serving = *server.serving;
   if (serving.direct_runs == 0) return nullptr;
@@ -74,7 +76,8 @@ bool honour_preempt_request() noexcept {
   if (self == nullptr || self->kind != task_kind::worker) return false;
   if (self->preempt_off.depth() != 0) return true;  // the guard looks when it ends
   bool honoured = false;
-  // A signal that comes while preemption is off does nothing, so whoever turns it on again has to look again.
+  // A signal that comes while preemption is off does nothing, so whoever turns it on again has to
+  // look again.
   while ((self->state.look() & task_state::preempt_requested) != 0) {
     self->preempt_off.enter();
     if (self->state.take_preempt_request()) {

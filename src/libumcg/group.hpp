@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// A group: the servers and workers that can meet, its idle workers list and its parked servers. And what a server has
-// beyond any other task.
+// A group: the servers and workers that can meet, its idle workers list and its parked servers. And
+// what a server has beyond any other task.
 
 #include <array>
 #include <atomic>
@@ -22,22 +22,25 @@ namespace umcg::libumcg {
 class parking {
  public:
   virtual ~parking() = default;
-  // Sleeps until unpark(), something of its own (a completed operation) or the deadline; may return early.
+  // Sleeps until unpark(), something of its own (a completed operation) or the deadline; may return
+  // early.
   virtual void park(deadline until) noexcept = 0;
-  // Called after the sleep, when the server is no longer announced as parked: publishes what has become idle.
+  // Called after the sleep, when the server is no longer announced as parked: publishes what has
+  // become idle.
   virtual void collect() noexcept = 0;
   // Ends the sleep of, or the next sleep of, its server. Any thread.
   virtual void unpark() noexcept = 0;
 };
 
 struct server_part {
-  idle_workers queue;             // own lock; others take from it when they have nothing
-  parking* sleep = nullptr;       // fixed while registered
-  bool takes_own_first = false;   // fixed while registered: what it pushes itself, it takes next
-  std::uint32_t direct_runs = 0;  // its carrier only: how many more workers may follow each other without the server
-  std::uint32_t steal_from = 0;   // its carrier only: where it looks first
-  bool was_parked = false;        // its carrier only: it has taken no worker since
-  bool was_summoned = false;      // its carrier only: and somebody summoned it
+  idle_workers queue;            // own lock; others take from it when they have nothing
+  parking* sleep = nullptr;      // fixed while registered
+  bool takes_own_first = false;  // fixed while registered: what it pushes itself, it takes next
+  std::uint32_t direct_runs =
+      0;  // its carrier only: how many more workers may follow each other without the server
+  std::uint32_t steal_from = 0;  // its carrier only: where it looks first
+  bool was_parked = false;       // its carrier only: it has taken no worker since
+  bool was_summoned = false;     // its carrier only: and somebody summoned it
 };
 
 constexpr std::size_t servers_max = 256;
@@ -48,7 +51,7 @@ struct group {
 
   const std::uint32_t flags;
   half* const plug;
-  idle_workers shared;            // for wakes from outside the group's servers
+  idle_workers shared;  // for wakes from outside the group's servers
   idle_servers parked;
   std::array<std::atomic<task*>, servers_max> servers{};
   std::atomic<std::uint32_t> servers_end{0};  // slots of `servers` ever used

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The plug between libumcg and whatever plays the kernel's part: what it takes to stop one task and continue another.
-// libumcg decides who runs and keeps every state word; a half moves execution. It is declared here, where it is used,
-// and implemented in src/kernel/.
+// The plug between libumcg and whatever plays the kernel's part: what it takes to stop one task and
+// continue another. libumcg decides who runs and keeps every state word; a half moves execution. It
+// is declared here, where it is used, and implemented in src/kernel/.
 
 #include <cstddef>
 #include <string_view>
@@ -21,42 +21,49 @@ class half {
 
   virtual std::string_view name() const noexcept = 0;
 
-  // The calling thread becomes a task of the kind that `self` says: it can sleep, be roused, be switched away from. A
-  // worker has every signal blocked from here to detach().
+  // The calling thread becomes a task of the kind that `self` says: it can sleep, be roused, be
+  // switched away from. A worker has every signal blocked from here to detach().
   virtual void attach(task& self) noexcept = 0;
   virtual void detach(task& self) noexcept = 0;
 
-  // The calling thread, attached as a worker, stops; its kernel thread stays asleep (its home) until go_home(). Returns
-  // when the worker is first switched to, with what switch_to() returns. The worker may be in the idle workers list
-  // before the call: switch_to() waits for it to be saved.
+  // The calling thread, attached as a worker, stops; its kernel thread stays asleep (its home)
+  // until go_home(). Returns when the worker is first switched to, with what switch_to() returns.
+  // The worker may be in the idle workers list before the call: switch_to() waits for it to be
+  // saved.
   virtual task* enter(task& self) noexcept = 0;
-  // Gives `worker`, which has departed, its home thread back: the worker continues there, outside any server.
+  // Gives `worker`, which has departed, its home thread back: the worker continues there, outside
+  // any server.
   virtual void go_home(task& worker) noexcept = 0;
 
-  // Makes a worker without a kernel thread: a thread that will call entry(worker, what switch_to() returned) when it
-  // is first switched to. Errors: not_enough_memory, resource_unavailable_try_again (a limit of the system).
+  // Makes a worker without a kernel thread: a thread that will call entry(worker, what switch_to()
+  // returned) when it is first switched to. Errors: not_enough_memory,
+  // resource_unavailable_try_again (a limit of the system).
   using entry_function = void (*)(task& worker, task* departed);
   virtual std::error_code create(task& worker, std::size_t stack_size_bytes,
                                  entry_function entry) = 0;
-  // Ends a worker made by create() that has departed for good and whose entry function is to return: its
-  // thread_local destructors run, its stack is free again. Blocks the calling thread for that long.
+  // Ends a worker made by create() that has departed for good and whose entry function is to
+  // return: its thread_local destructors run, its stack is free again. Blocks the calling thread
+  // for that long.
   virtual void retire(task& worker) noexcept = 0;
 
-  // Saves the caller, which is `from`, and continues `to` on this kernel thread. `departed` is handed to `to`: the
-  // task whose departure is to be committed now that its registers are saved, or null. Returns the same from whoever
-  // continues `from`, maybe on another kernel thread.
+  // Saves the caller, which is `from`, and continues `to` on this kernel thread. `departed` is
+  // handed to `to`: the task whose departure is to be committed now that its registers are saved,
+  // or null. Returns the same from whoever continues `from`, maybe on another kernel thread.
   virtual task* switch_to(task& from, task& to, task* departed) noexcept = 0;
 
-  // Sleeps until rouse() or the deadline (false). A rouse before the sleep is not lost; at most one is remembered.
+  // Sleeps until rouse() or the deadline (false). A rouse before the sleep is not lost; at most one
+  // is remembered.
   virtual bool sleep(task& self, deadline until) noexcept = 0;
   virtual void rouse(task& sleeper) noexcept = 0;
 
-  // Makes the running `worker` call its group's preemption handler soon. Errors: no_such_process when it has gone.
+  // Makes the running `worker` call its group's preemption handler soon. Errors: no_such_process
+  // when it has gone.
   virtual std::error_code interrupt(task& worker, int signal) noexcept = 0;
 };
 
-// The half that the C API and, unless told otherwise, every group uses, chosen at the first call; null when none works
-// on this machine. `reason` says which one and why, or what is missing. Defined by the kernel layer.
+// The half that the C API and, unless told otherwise, every group uses, chosen at the first call;
+// null when none works on this machine. `reason` says which one and why, or what is missing.
+// Defined by the kernel layer.
 half* default_half() noexcept;
 const char* default_half_reason() noexcept;
 

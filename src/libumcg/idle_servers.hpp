@@ -3,21 +3,24 @@
 
 // The servers of a group that found no idle worker and are parked, or about to be.
 //
-//   serving --announce--> parked --withdraw--> serving        by itself: it found work after all, or its deadline passed
+//   serving --announce--> parked --withdraw--> serving        by itself: it found work after all,
+//   or its deadline passed
 //                         parked --take_one--> summoned       by a pusher, who then ends its sleep
 //   summoned --(its sleep ends)--> serving
 //
-// No worker waits beside a parked server: a pusher first pushes and then looks here; a server first announces itself
-// here and then looks at every queue once more before it sleeps. Each side stores and then loads, with a full barrier
-// between, so at least one of them sees the other (R1, R2, R4). Without the second look
-// tests/model/idle_protocol_model finds a worker that nobody runs.
+// No worker waits beside a parked server: a pusher first pushes and then looks here; a server first
+// announces itself here and then looks at every queue once more before it sleeps. Each side stores
+// and then loads, with a full barrier between, so at least one of them sees the other (R1, R2, R4).
+// Without the second look tests/model/idle_protocol_model finds a worker that nobody runs.
 //
-// A push summons one server however many workers it brings. A summoned server that takes a worker and sees more of
-// them summons the next (R3): the wake-ups spread like a chain instead of a stampede. Workers that move between queues
-// are a push too: a server may have looked at both while they were in neither.
+// A push summons one server however many workers it brings. A summoned server that takes a worker
+// and sees more of them summons the next (R3): the wake-ups spread like a chain instead of a
+// stampede. Workers that move between queues are a push too: a server may have looked at both while
+// they were in neither.
 //
-// A summons that arrives late finds a server that serves already. It is then remembered as one early end of the
-// server's next sleep, and nothing else: a server that runs a worker is never disturbed by it (R5, B24).
+// A summons that arrives late finds a server that serves already. It is then remembered as one
+// early end of the server's next sleep, and nothing else: a server that runs a worker is never
+// disturbed by it (R5, B24).
 
 #include <atomic>
 #include <cstddef>

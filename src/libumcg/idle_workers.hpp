@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// One queue of the idle workers list. The list of a group is the union of these: one queue for each server, for what
-// becomes runnable on it, and one that is shared. First in, first out; linked through task::next; each under its own
-// short lock, held for a few stores. A worker in a queue is `listed`; taking it makes it `held`.
+// One queue of the idle workers list. The list of a group is the union of these: one queue for each
+// server, for what becomes runnable on it, and one that is shared. First in, first out; linked
+// through task::next; each under its own short lock, held for a few stores. A worker in a queue is
+// `listed`; taking it makes it `held`.
 //
-// Rejected: one queue for the group (every block and unblock of every server meets on one cache line, and a connection
-// wanders between servers), and a lock-free stack taken whole (whoever takes it holds workers that an idle server
-// could run; it is last in, first out).
+// Rejected: one queue for the group (every block and unblock of every server meets on one cache
+// line, and a connection wanders between servers), and a lock-free stack taken whole (whoever takes
+// it holds workers that an idle server could run; it is last in, first out).
 
 #include <atomic>
 #include <cstddef>
@@ -85,8 +86,9 @@ class idle_workers {
     return taken;
   }
 
-  // May be asked without the lock: a pusher's push happens before it asks who is parked, and a parking server's
-  // announcement before it asks this; both are sequentially consistent, so one of the two sees the other.
+  // May be asked without the lock: a pusher's push happens before it asks who is parked, and a
+  // parking server's announcement before it asks this; both are sequentially consistent, so one of
+  // the two sees the other.
   bool empty() const noexcept { return size_.load() == 0; }
   std::size_t size() const noexcept { return size_.load(); }
 

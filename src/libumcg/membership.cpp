@@ -12,8 +12,8 @@ namespace umcg::libumcg {
 
 namespace {
 
-// Ends with the thread: a thread that ends while it is registered is unregistered, so that a worker's server learns
-// of it and no id outlives its thread.
+// Ends with the thread: a thread that ends while it is registered is unregistered, so that a
+// worker's server learns of it and no id outlives its thread.
 class slot_of_thread {
  public:
   slot_of_thread() = default;
@@ -37,7 +37,8 @@ class slot_of_thread {
 
 thread_local slot_of_thread own;
 
-// The child's one thread is nobody's task: the servers, and the kernel threads of all others, are the parent's.
+// The child's one thread is nobody's task: the servers, and the kernel threads of all others, are
+// the parent's.
 void reset_in_child() noexcept {
   current_task = nullptr;
   own.forget();
@@ -67,7 +68,8 @@ int become(group& in, task_kind kind, std::intptr_t tag) noexcept {
   fill(*self, *in.plug, tag);
   self->in = &in;
   self->kind = kind;
-  in.members.fetch_add(1);  // before anybody can see it: a group with a worker that never ran is not empty
+  in.members.fetch_add(
+      1);  // before anybody can see it: a group with a worker that never ran is not empty
   return 0;
 }
 

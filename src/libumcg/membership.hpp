@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Who is a task: registration, unregistration, and what happens to a registered thread that ends or forks.
+// Who is a task: registration, unregistration, and what happens to a registered thread that ends or
+// forks.
 
 #include <cstdint>
 #include <system_error>
@@ -11,7 +12,8 @@
 
 namespace umcg::libumcg {
 
-// The calling thread's slot in the task table, made at the first call; null when memory is exhausted.
+// The calling thread's slot in the task table, made at the first call; null when memory is
+// exhausted.
 task* own_slot() noexcept;
 
 // The calling thread becomes a task. Returns 0 or an error number; see <umcg/libumcg.h>.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// How deep a worker is inside library code that must not be switched away from. Written by the worker, read by the
-// signal handler that runs on top of it: one thread, so only the compiler has to keep the order.
+// How deep a worker is inside library code that must not be switched away from. Written by the
+// worker, read by the signal handler that runs on top of it: one thread, so only the compiler has
+// to keep the order.
 
 #include <atomic>
 #include <cstdint>

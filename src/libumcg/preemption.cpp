@@ -74,7 +74,8 @@ int preempt(const task_reference& worker) noexcept {
     case preempt_result::not_running:
       return worker.current() ? EAGAIN : ESRCH;
     case preempt_result::asked_before:
-      // One signal for each request: real-time signals queue, and each would put a frame on the worker's stack.
+      // One signal for each request: real-time signals queue, and each would put a frame on the
+      // worker's stack.
       return 0;
     case preempt_result::asked:
       break;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Preemption by signal. The request is a bit in the worker's state word; the signal only makes the worker look at it.
-// The handler runs on the worker's own stack and departs from inside: sound for the same reason that a kernel may
-// preempt a thread anywhere, the worker is its own thread. A signal that finds no request does nothing.
+// Preemption by signal. The request is a bit in the worker's state word; the signal only makes the
+// worker look at it. The handler runs on the worker's own stack and departs from inside: sound for
+// the same reason that a kernel may preempt a thread anywhere, the worker is its own thread. A
+// signal that finds no request does nothing.
 
 #include "libumcg/task_table.hpp"
 

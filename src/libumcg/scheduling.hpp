@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// What libumcg does, in terms of tasks: how a worker departs from its carrier and arrives on one, how servers find
-// idle workers and park, how tasks wait and wake. The C API (api.cpp) and the sched layer are both written on this.
+// What libumcg does, in terms of tasks: how a worker departs from its carrier and arrives on one,
+// how servers find idle workers and park, how tasks wait and wake. The C API (api.cpp) and the
+// sched layer are both written on this.
 
 #include <cstdint>
 
@@ -15,14 +16,16 @@ namespace umcg::libumcg {
 
 // --- departing and arriving (departing.cpp) ---
 
-// Runs on a worker: stops it for the reason `why` and continues the next worker or its server. Returns when somebody
-// runs the worker again, maybe on another server.
+// Runs on a worker: stops it for the reason `why` and continues the next worker or its server.
+// Returns when somebody runs the worker again, maybe on another server.
 void depart(task& self, stop why) noexcept;
 
-// Runs on whoever was continued: completes the departure of the task whose registers are now saved. Null: nothing.
+// Runs on whoever was continued: completes the departure of the task whose registers are now saved.
+// Null: nothing.
 void commit(task* departed) noexcept;
 
-// Holds preemption off while library code runs on a worker; on the last exit it honours a request that came meanwhile.
+// Holds preemption off while library code runs on a worker; on the last exit it honours a request
+// that came meanwhile.
 class preempt_guard {
  public:
   explicit preempt_guard(task* self) noexcept : self_(self) {
@@ -39,17 +42,21 @@ class preempt_guard {
   task* self_;
 };
 
-// What the preemption signal does on the thread it reaches. False: there was no request; the signal is not ours.
+// What the preemption signal does on the thread it reaches. False: there was no request; the signal
+// is not ours.
 bool honour_preempt_request() noexcept;
 
 // --- the idle workers list (serving.cpp) ---
 
-// Puts a worker that the caller has just made `listed` into the idle workers list, and summons a parked server.
+// Puts a worker that the caller has just made `listed` into the idle workers list, and summons a
+// parked server.
 void publish(task& worker) noexcept;
-// The same for workers that `server`'s own reactor has made listed: the server is about to take the first of them.
+// The same for workers that `server`'s own reactor has made listed: the server is about to take the
+// first of them.
 void publish_here(task& server, task_chain& workers) noexcept;
 
-// The next idle worker for `server`, held; null when there is none. Also lets due deadlines of the group pass.
+// The next idle worker for `server`, held; null when there is none. Also lets due deadlines of the
+// group pass.
 task* take_idle_worker(task& server) noexcept;
 // Sleeps until there may be an idle worker again, or the deadline.
 void park(task& server, deadline until) noexcept;
@@ -59,8 +66,8 @@ struct run_result {
   std::uint64_t generation;
   stop why;
 };
-// Runs a worker that the caller has just made `running` until it, or the last of those that followed it directly,
-// departs.
+// Runs a worker that the caller has just made `running` until it, or the last of those that
+// followed it directly, departs.
 run_result run(task& server, task& worker) noexcept;
 
 // False: the group has as many servers as it can.
@@ -77,8 +84,8 @@ bool wake(const task_reference& target) noexcept;
 enum class swap_result : std::uint8_t { done, timed_out, gone, busy };
 swap_result swap(task& self, const task_reference& next, deadline until) noexcept;
 
-// Stops the calling worker until unblock(): for operations whose completion is reaped by its own server, which cannot
-// happen before the departure has been committed.
+// Stops the calling worker until unblock(): for operations whose completion is reaped by its own
+// server, which cannot happen before the departure has been committed.
 inline void block(task& self) noexcept { depart(self, stop::blocked); }
 
 // Arms the deadline of a departing worker, and takes it back.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The idle workers list and the servers that look for work in it. idle_workers.hpp and idle_servers.hpp say why no
-// worker is left waiting beside a parked server.
-#include "libumcg/scheduling.hpp"
-
+// The idle workers list and the servers that look for work in it. idle_workers.hpp and
+// idle_servers.hpp say why no worker is left waiting beside a parked server.
 #include <algorithm>
+
+#include "libumcg/scheduling.hpp"
 
 namespace umcg::libumcg {
 
@@ -62,9 +62,9 @@ task* steal(task& server) noexcept {
   return nullptr;
 }
 
-// A server that was parked takes work, or nothing: what it does for those that still are. Whoever pushed several workers
-// summoned one server only, so if there are more, the next shall know. And if a deadline is to come, this server was
-// perhaps the only one that would have woken for it.
+// A server that was parked takes work, or nothing: what it does for those that still are. Whoever
+// pushed several workers summoned one server only, so if there are more, the next shall know. And
+// if a deadline is to come, this server was perhaps the only one that would have woken for it.
 void leave_parking_place(task& server, bool takes_work) noexcept {
   server_part& serving = *server.serving;
   if (!serving.was_parked) return;
@@ -87,7 +87,8 @@ void publish(task& worker) noexcept {
     return;
   }
   here->serving->queue.push(worker);
-  // A server that pushes its only worker runs it next; anybody else keeps the carrier for a while yet.
+  // A server that pushes its only worker runs it next; anybody else keeps the carrier for a while
+  // yet.
   const server_part& serving = *here->serving;
   const bool taken_next =
       current_task == here && serving.takes_own_first && serving.queue.size() == 1;
@@ -120,8 +121,8 @@ void park(task& server, deadline until) noexcept {
   group& in = *server.in;
   in.parked.announce(server);
   if (!any_idle_worker(in)) {
-    const deadline timer{deadline::clock::time_point(
-        std::chrono::nanoseconds(in.next_timer.load()))};
+    const deadline timer{
+        deadline::clock::time_point(std::chrono::nanoseconds(in.next_timer.load()))};
     const deadline end = std::min(until, timer);
     if (server.serving->sleep != nullptr) {
       server.serving->sleep->park(end);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// A task: anything a thread can be to libumcg (server, worker, basic task). Tasks live in the task table for ever and
-// are used again for later threads, so a pointer to one is always valid memory; ids carry a generation.
+// A task: anything a thread can be to libumcg (server, worker, basic task). Tasks live in the task
+// table for ever and are used again for later threads, so a pointer to one is always valid memory;
+// ids carry a generation.
 
 #include <array>
 #include <atomic>
@@ -31,23 +32,23 @@ struct wait_timer : base::timer {
 enum class stop : std::uint8_t { none, blocked, waited, preempted, yielded, exited, unregistered };
 
 struct alignas(64) task {
-  task_state state;             // shared word
-  task* next = nullptr;         // owned by the list it is in
-  task* server = nullptr;       // worker: who runs it; passes with the run
-  group* in = nullptr;          // fixed while registered; null for basic tasks
-  half* plug = nullptr;         // fixed while registered
+  task_state state;        // shared word
+  task* next = nullptr;    // owned by the list it is in
+  task* server = nullptr;  // worker: who runs it; passes with the run
+  group* in = nullptr;     // fixed while registered; null for basic tasks
+  half* plug = nullptr;    // fixed while registered
   task_kind kind = task_kind::none;
-  stop why = stop::none;        // worker: set by itself before it departs, read by whoever commits it
-  preempt_depth preempt_off;    // worker: own thread and its signal handler only
-  std::uint32_t slot = 0;       // fixed: place in the task table
+  stop why = stop::none;      // worker: set by itself before it departs, read by whoever commits it
+  preempt_depth preempt_off;  // worker: own thread and its signal handler only
+  std::uint32_t slot = 0;     // fixed: place in the task table
   alignas(64) std::array<std::byte, 128> half_storage{};  // the half's own
 
   std::atomic<std::uint64_t> generation{0};
   std::atomic<std::intptr_t> tag{0};
-  wait_timer timer;             // worker: its deadline in umcg_wait; guarded by group::timers_lock
-  deadline wait_until;          // worker: set by itself before it departs
-  server_part* serving = nullptr;  // server: kept for the slot's next server, never freed
-  void* user = nullptr;         // the sched layer's own; fixed while registered
+  wait_timer timer;     // worker: its deadline in umcg_wait; guarded by group::timers_lock
+  deadline wait_until;  // worker: set by itself before it departs
+  server_part* serving = nullptr;   // server: kept for the slot's next server, never freed
+  void* user = nullptr;             // the sched layer's own; fixed while registered
   void (*exited)(task&) = nullptr;  // worker without a home: called once it has departed for good
 };
 

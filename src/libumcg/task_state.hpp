@@ -1,31 +1,35 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The one shared word of a task. Every change of a task's state is one compare-exchange on this word by one of the
-// named moves below; who wins the exchange owns what follows.
+// The one shared word of a task. Every change of a task's state is one compare-exchange on this
+// word by one of the named moves below; who wins the exchange owns what follows.
 //
 // A worker's states, and who makes each move:
 //
 //   none --publish_new--> listed --hold--> held --run--> running
-//   running --block--> blocked --unblock--> listed            (its server's carrier; whoever completes)
-//   running --wait--> waiting --wake / time_out--> listed     (its server's carrier; any thread)
-//   running --yield--> listed                                 (its server's carrier, also for a preemption)
-//   waiting --run--> running                                  (a server or a swapping worker)
-//   running --leave--> none                                   (unregister, exit)
+//   running --block--> blocked --unblock--> listed            (its server's carrier; whoever
+//   completes) running --wait--> waiting --wake / time_out--> listed     (its server's carrier; any
+//   thread) running --yield--> listed                                 (its server's carrier, also
+//   for a preemption) waiting --run--> running                                  (a server or a
+//   swapping worker) running --leave--> none                                   (unregister, exit)
 //
-// listed: in the idle workers list, owned by the list. held: owned by the server that took it. A server or basic task
-// is running, or waiting (in umcg_wait or umcg_swap), or a server is attached (a worker runs on it).
+// listed: in the idle workers list, owned by the list. held: owned by the server that took it. A
+// server or basic task is running, or waiting (in umcg_wait or umcg_swap), or a server is attached
+// (a worker runs on it).
 //
-// wait, block and yield are made by the context that runs next on the carrier, after the worker's registers have been
-// saved: whoever sees waiting or listed may run the worker at once. So no waker has to look whether the worker "has
-// left yet", which is what the published prototype's wakers spin on.
+// wait, block and yield are made by the context that runs next on the carrier, after the worker's
+// registers have been saved: whoever sees waiting or listed may run the worker at once. So no waker
+// has to look whether the worker "has left yet", which is what the published prototype's wakers
+// spin on.
 //
-// A wake of a task that is not waiting sets wake_queued: at most one is remembered, and the task's next wait consumes
-// it. A deadline that passes is remembered the same way; a wake beats a deadline whenever both came.
+// A wake of a task that is not waiting sets wake_queued: at most one is remembered, and the task's
+// next wait consumes it. A deadline that passes is remembered the same way; a wake beats a deadline
+// whenever both came.
 //
-// Layout: bits 0-5 state as in the kernel patches, 7 preempt requested, 11-17 flags, 18-33 low bits of the id's
-// generation, 34-63 a sequence number that every move increments: the word never returns to an earlier value while
-// anybody still compares with it. A clock in its place (as in the patches) costs 20 ns a move and orders nothing.
+// Layout: bits 0-5 state as in the kernel patches, 7 preempt requested, 11-17 flags, 18-33 low bits
+// of the id's generation, 34-63 a sequence number that every move increments: the word never
+// returns to an earlier value while anybody still compares with it. A clock in its place (as in the
+// patches) costs 20 ns a move and orders nothing.
 
 #include <atomic>
 #include <cstdint>
@@ -60,8 +64,7 @@ class task_state {
   static constexpr std::uint64_t in_wait = 1U << 16;
   static constexpr std::uint64_t wake_queued = 1U << 17;
   static constexpr std::uint64_t full_mask = (1U << 18) - 1;
-  static constexpr std::uint64_t place_mask =
-      state_mask | in_list | in_hand | has_worker | in_wait;
+  static constexpr std::uint64_t place_mask = state_mask | in_list | in_hand | has_worker | in_wait;
 
   static constexpr std::uint64_t listed = idle | in_list;
   static constexpr std::uint64_t held = idle | in_hand;
@@ -97,7 +100,8 @@ class task_state {
   void attach() noexcept { must(running, attached); }
   void detach() noexcept { must(attached, running); }
 
-  // Running to waiting; or, when a wake or the deadline is there already, to listed (true: the caller publishes).
+  // Running to waiting; or, when a wake or the deadline is there already, to listed (true: the
+  // caller publishes).
   bool wait_or_list() noexcept {
     bool lists = false;
     change([&lists](std::uint64_t old) {
@@ -135,16 +139,17 @@ class task_state {
     bool by_deadline = false;
     change([&by_deadline](std::uint64_t old) {
       by_deadline = (old & (timed_out | woken | wake_queued)) == timed_out;
-      const bool wake_beat_deadline = (old & (timed_out | woken | wake_queued)) ==
-                                      (timed_out | wake_queued);
+      const bool wake_beat_deadline =
+          (old & (timed_out | woken | wake_queued)) == (timed_out | wake_queued);
       const std::uint64_t kept = old & ~(timed_out | woken);
       return wake_beat_deadline ? kept & ~wake_queued : kept;
     });
     return by_deadline;
   }
 
-  // A worker's deadline has passed. True: it was waiting and is now listed; the caller publishes it. A worker that is
-  // still on its way into the wait learns it there. One that was woken before keeps running.
+  // A worker's deadline has passed. True: it was waiting and is now listed; the caller publishes
+  // it. A worker that is still on its way into the wait learns it there. One that was woken before
+  // keeps running.
   bool time_out() noexcept {
     bool lists = false;
     change([&lists](std::uint64_t old) {
@@ -168,8 +173,7 @@ class task_state {
         return old | wake_queued;
       }
       result = is_worker ? wake_result::publish : wake_result::rouse;
-      return (old & ~place_mask) |
-             (is_worker ? (listed | woken) : running);
+      return (old & ~place_mask) | (is_worker ? (listed | woken) : running);
     });
     return result;
   }

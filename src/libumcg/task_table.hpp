@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Every task of the process, by id. An id is a slot number and a generation: it stays valid memory for ever and stops
-// meaning anybody once its thread has ended. Slots are used again; generations are not.
+// Every task of the process, by id. An id is a slot number and a generation: it stays valid memory
+// for ever and stops meaning anybody once its thread has ended. Slots are used again; generations
+// are not.
 
 #include <cstdint>
 
@@ -10,7 +11,8 @@
 
 namespace umcg::libumcg {
 
-// A new task for the calling thread or a new worker; null when memory is exhausted. Its kind is none.
+// A new task for the calling thread or a new worker; null when memory is exhausted. Its kind is
+// none.
 task* allocate_task() noexcept;
 // Ends the task's generation and gives its slot back. The task must not be registered.
 void free_task(task& dead) noexcept;
@@ -18,8 +20,9 @@ void free_task(task& dead) noexcept;
 std::intptr_t id_of(const task& who) noexcept;
 std::intptr_t id_of(const task& who, std::uint64_t generation) noexcept;
 
-// The task behind an id, and the generation it was asked for; null when no such slot was ever used. Whoever acts on it
-// passes the generation on to a move of its state word, which fails if the thread has ended meanwhile.
+// The task behind an id, and the generation it was asked for; null when no such slot was ever used.
+// Whoever acts on it passes the generation on to a move of its state word, which fails if the
+// thread has ended meanwhile.
 struct task_reference {
   task* who = nullptr;
   std::uint64_t generation = 0;

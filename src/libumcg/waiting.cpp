@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Wait, wake and swap, and the deadlines of waiting workers.
-#include "libumcg/scheduling.hpp"
-
 #include <algorithm>
+
+#include "libumcg/scheduling.hpp"
 
 namespace umcg::libumcg {
 
@@ -71,8 +71,8 @@ void pass_deadlines(group& in) noexcept {
   task_chain due;
   {
     base::short_guard guard(in.timers_lock);
-    // The move is made under the lock: a worker that leaves its wait takes its timer out under the lock first, so no
-    // deadline can hit the worker's next wait.
+    // The move is made under the lock: a worker that leaves its wait takes its timer out under the
+    // lock first, so no deadline can hit the worker's next wait.
     in.timers.advance(now, [&due](base::timer& timer) noexcept {
       task& worker = *static_cast<wait_timer&>(timer).owner;
       if (worker.state.time_out()) due.push(worker);
@@ -110,8 +110,8 @@ bool wake(const task_reference& target) noexcept {
 
 swap_result swap(task& self, const task_reference& next, deadline until) noexcept {
   if (self.kind != task_kind::worker || self.state.take_wake()) {
-    // Nobody's place to give away: a server or basic task sleeps in the kernel, and a worker with a queued wake does
-    // not stop at all.
+    // Nobody's place to give away: a server or basic task sleeps in the kernel, and a worker with a
+    // queued wake does not stop at all.
     const bool stays = self.kind == task_kind::worker;
     if (!wake(next)) return swap_result::gone;
     return stays ? swap_result::done : wait_for_swap(self, until);

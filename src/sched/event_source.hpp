@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// What a server loop needs of the reactor above it: something that makes its workers idle again, and in which the
-// server sleeps while none is.
+// What a server loop needs of the reactor above it: something that makes its workers idle again,
+// and in which the server sleeps while none is.
 
 #include "libumcg/group.hpp"
 
@@ -14,7 +14,8 @@ class event_source : public libumcg::parking {
   virtual void attach(libumcg::task& server) noexcept = 0;
   virtual void detach() noexcept = 0;
 
-  // Submits what is waiting and publishes the workers whose operations are complete, without sleeping.
+  // Submits what is waiting and publishes the workers whose operations are complete, without
+  // sleeping.
   virtual void poll() noexcept = 0;
 };
 

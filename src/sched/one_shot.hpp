@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// One waiter's place to wait for one event, on its own stack. The waiter may be a worker, a server or a plain thread.
+// One waiter's place to wait for one event, on its own stack. The waiter may be a worker, a server
+// or a plain thread.
 
 #include <atomic>
 #include <cstdint>

@@ -20,8 +20,8 @@ namespace {
 // How many workers may run, one after another, before the server looks at its completions again.
 constexpr std::uint32_t runs_max = 64;
 
-// Signals meant for the process go to the program's own threads: on a server a handler would run on the stack of
-// whichever worker is there. Faults stay with the worker that makes them.
+// Signals meant for the process go to the program's own threads: on a server a handler would run on
+// the stack of whichever worker is there. Faults stay with the worker that makes them.
 void leave_signals_to_others() noexcept {
   sigset_t blocked;
   sigfillset(&blocked);
@@ -95,8 +95,7 @@ std::error_code server_group::start(std::vector<std::unique_ptr<event_source>> s
     std::atomic<std::uint32_t> started{0};
     const auto number = static_cast<unsigned>(threads_.size());
     try {
-      threads_.emplace_back(
-          [this, &source, number, &started] { serve(*source, number, started); });
+      threads_.emplace_back([this, &source, number, &started] { serve(*source, number, started); });
     } catch (const std::system_error& failure) {
       return failure.code();
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Servers and the workers they run: the threads of the servers, the loop take - run - park, and the pool of workers.
+// Servers and the workers they run: the threads of the servers, the loop take - run - park, and the
+// pool of workers.
 
 #include <atomic>
 #include <cstddef>
@@ -33,12 +34,14 @@ class server_group {
   server_group& operator=(const server_group&) = delete;
   ~server_group() { stop(); }
 
-  // Starts one server on each event source; they belong to the group from here on. Errors: those of making threads.
+  // Starts one server on each event source; they belong to the group from here on. Errors: those of
+  // making threads.
   std::error_code start(std::vector<std::unique_ptr<event_source>> sources);
 
   worker spawn(body work, const worker_options& options, std::error_code& error);
 
-  // Waits for all workers, ends the servers, then the pooled workers' threads. A second call does nothing.
+  // Waits for all workers, ends the servers, then the pooled workers' threads. A second call does
+  // nothing.
   void stop() noexcept;
 
   // One live worker less.
@@ -53,7 +56,7 @@ class server_group {
   void serve(event_source& source, unsigned number, std::atomic<std::uint32_t>& started) noexcept;
   worker_record* take_pooled(std::size_t stack_size_bytes) noexcept;
   worker_record* make_record(std::size_t stack_size_bytes, std::error_code& error) noexcept;
-  bool admit() noexcept;   // one live worker more, unless there are too many
+  bool admit() noexcept;  // one live worker more, unless there are too many
   void retire_all() noexcept;
 
   libumcg::group group_;
@@ -64,7 +67,8 @@ class server_group {
   std::atomic<std::uint32_t> live_{0};  // also the futex that stop() waits on
 
   base::short_lock pool_lock_;
-  // Idle records by stack size. Nodes stay where they are, so a record finds its own without a search.
+  // Idle records by stack size. Nodes stay where they are, so a record finds its own without a
+  // search.
   std::map<std::size_t, worker_record*> pooled_ UMCG_GUARDED_BY(pool_lock_);
 };
 

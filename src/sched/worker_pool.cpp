@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The pool of a server group: workers whose bodies have ended keep their threads, and their warm stacks, for the next.
+// The pool of a server group: workers whose bodies have ended keep their threads, and their warm
+// stacks, for the next.
 #include <new>
 #include <utility>
 
@@ -35,8 +36,7 @@ worker_record* server_group::make_record(std::size_t stack_size_bytes,
     home = &pooled_[stack_size_bytes];
   } catch (const std::bad_alloc&) {
   }
-  auto* record =
-      home != nullptr ? new (std::nothrow) worker_record(*this, *self, *home) : nullptr;
+  auto* record = home != nullptr ? new (std::nothrow) worker_record(*this, *self, *home) : nullptr;
   if (record == nullptr) {
     libumcg::free_task(*self);
     return nullptr;

@@ -48,13 +48,15 @@ void worker_record::main(task& self, task* departed) noexcept {
   libumcg::current_task = nullptr;
 }
 
-// Runs on whoever the carrier continued, once the worker's registers are saved: its thread may run the next body.
+// Runs on whoever the carrier continued, once the worker's registers are saved: its thread may run
+// the next body.
 void worker_record::has_exited(task& self) noexcept {
   auto& record = *static_cast<worker_record*>(self.user);
   record.end_run();
 }
 
-// Those who wait for `run` or an earlier one, out of the list; they may join from now on without waiting.
+// Those who wait for `run` or an earlier one, out of the list; they may join from now on without
+// waiting.
 worker_record::joiner* worker_record::take_joiners(std::uint64_t run) noexcept {
   base::short_guard guard(lock_);
   ended_ = std::max(ended_, run);
@@ -71,8 +73,8 @@ worker_record::joiner* worker_record::take_joiners(std::uint64_t run) noexcept {
   return taken;
 }
 
-// Whoever has joined finds the worker in the pool and room for another. From the moment it is in the pool the record may
-// be running the next body, so only this run's number is used.
+// Whoever has joined finds the worker in the pool and room for another. From the moment it is in
+// the pool the record may be running the next body, so only this run's number is used.
 void worker_record::end_run() noexcept {
   std::uint64_t run;
   {

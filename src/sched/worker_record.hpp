@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// A spawned worker's thread and the body it runs now. The record and its thread outlive the body: they are pooled and
-// run the next one with a warm stack.
+// A spawned worker's thread and the body it runs now. The record and its thread outlive the body:
+// they are pooled and run the next one with a warm stack.
 
 #include <array>
 #include <cstdint>
@@ -28,7 +28,8 @@ class worker_record {
   // Ends the thread of a pooled record; blocks until it has.
   void end_thread() noexcept;
 
-  // Lets the pooled worker run `work`; the caller then publishes self(). Returns the number of this run.
+  // Lets the pooled worker run `work`; the caller then publishes self(). Returns the number of this
+  // run.
   std::uint64_t begin(body work, std::string_view name) noexcept;
 
   // Blocks until the run has ended.
@@ -55,9 +56,9 @@ class worker_record {
   server_group& owner_;
   libumcg::task& self_;
   worker_record*& home_;
-  body work_;                      // passes from the spawner to the worker
-  std::array<char, 32> name_{};    // likewise
-  bool retiring_ = false;          // passes from end_thread() to the worker
+  body work_;                    // passes from the spawner to the worker
+  std::array<char, 32> name_{};  // likewise
+  bool retiring_ = false;        // passes from end_thread() to the worker
 
   base::short_lock lock_;
   std::uint64_t begun_ UMCG_GUARDED_BY(lock_) = 0;  // runs are numbered from 1

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The C API over the kernel half of this machine: what each call promises, used the way a program uses it.
-#include <gtest/gtest.h>
+// The C API over the kernel half of this machine: what each call promises, used the way a program
+// uses it.
+#include "umcg/libumcg.h"
+
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "umcg/libumcg.h"
+#include <gtest/gtest.h>
 
 namespace {
 
@@ -322,7 +324,8 @@ TEST_F(contract, ChildOfAForkIsUnregistered) {
 }
 
 TEST_F(contract, DeadlineAgainstWakeLosesNothing) {
-  // Every wait ends for one of the two reasons, and wakes that were not consumed by a wait are still there.
+  // Every wait ends for one of the two reasons, and wakes that were not consumed by a wait are
+  // still there.
   constexpr int rounds = 3000;
   std::atomic<umcg_tid> id{UMCG_NONE};
   std::atomic<int> sent{0};

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Thousands of keep-alive clients on one thread: all connect, all ask, all wait for their answers."""
+"""Thousands of keep-alive clients on one thread: all connect, all ask, all wait for answers."""
 
 import select
 import socket

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-SECONDS_MAX = 30
+SECONDS_MAX = 60
 READY = re.compile(r"umcg-httpd listening on http://(\S+):(\d+)/ \(\S.*\)\n")
 WITH_DESCRIPTORS = 'ulimit -n "$0" && exec "$@"'
 
@@ -49,11 +49,14 @@ class Httpd:
             self.child.kill()
             raise AssertionError(f"not ready: {self.ready!r} {self.child.communicate()[1]!r}")
         self.port = int(found.group(2))
+        self.peers = []
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        for peer in self.peers:
+            peer.close()
         self.child.kill()
         self.child.communicate()
         self.folder.cleanup()
@@ -62,7 +65,10 @@ class Httpd:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS_MAX)
+        """A connection, which is closed at the end of the block at the latest."""
+        peer = socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS_MAX)
+        self.peers.append(peer)
+        return peer
 
     def terminate(self):
         self.child.send_signal(signal.SIGTERM)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Exceptions in flight and in handlers: the C++ run-time keeps them in the thread. A worker may wait
-// anywhere between the throw and the end of the handler, and other workers throw meanwhile.
+// Exceptions in flight and in handlers: the C++ run-time keeps them in the thread. A worker may
+// wait anywhere between the throw and the end of the handler, and other workers throw meanwhile.
 #include <exception>
 #include <stdexcept>
 

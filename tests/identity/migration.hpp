@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Workers that migrate: 200 of them, over 3 servers. A worker calls border::cross(): it waits, and a
-// thread outside the group wakes those that wait in random order, which puts them into the queue
+// Workers that migrate: 200 of them, over 3 servers. A worker calls border::cross(): it waits, and
+// a thread outside the group wakes those that wait in random order, which puts them into the queue
 // that every server takes from. Whatever a thread may expect to keep has to be there afterwards, on
 // whichever kernel thread. Nobody crosses before all have come, so that no two of them share a
 // thread from the pool. UMCG_TEST_SEED repeats an order.
 
-#include <gtest/gtest.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -20,6 +19,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/futex.hpp"
 #include "base/raw_syscall.hpp"
@@ -35,8 +36,8 @@ constexpr long migrations_min = 500;
 
 inline unsigned chosen_seed() {
   const char* const given = std::getenv("UMCG_TEST_SEED");
-  const unsigned seed = given != nullptr ? static_cast<unsigned>(std::stoul(given))
-                                         : std::random_device{}();
+  const unsigned seed =
+      given != nullptr ? static_cast<unsigned>(std::stoul(given)) : std::random_device{}();
   std::cout << "UMCG_TEST_SEED=" << seed << '\n';
   return seed;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Mutexes that know their owner. The C library takes the thread id in the TCB for it: a worker is the
-// owner wherever it runs, and the next worker on the same kernel thread is not. A worker that waits
-// for another's mutex would stop its server, so the others only try.
+// Mutexes that know their owner. The C library takes the thread id in the TCB for it: a worker is
+// the owner wherever it runs, and the next worker on the same kernel thread is not. A worker that
+// waits for another's mutex would stop its server, so the others only try.
 #include <pthread.h>
 
 #include <array>

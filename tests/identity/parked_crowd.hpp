@@ -3,12 +3,12 @@
 
 // Workers that wait until they are let go, all of them at once.
 
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <cstddef>
 #include <system_error>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/futex.hpp"
 #include "libumcg/scheduling.hpp"

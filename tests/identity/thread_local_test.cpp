@@ -104,10 +104,12 @@ TEST(pthread_keys, BelongToTheirWorker) {
   static std::atomic<int> destroyed{0};
   destroyed.store(0);
   pthread_key_t key{};
-  ASSERT_EQ(::pthread_key_create(&key, [](void* value) {
-    delete static_cast<std::string*>(value);
-    destroyed.fetch_add(1);
-  }), 0);
+  ASSERT_EQ(::pthread_key_create(&key,
+                                 [](void* value) {
+                                   delete static_cast<std::string*>(value);
+                                   destroyed.fetch_add(1);
+                                 }),
+            0);
   run_migrating([key](int number, border& line) {
     EXPECT_EQ(::pthread_getspecific(key), nullptr);
     EXPECT_EQ(::pthread_setspecific(key, new std::string(long_name(number))), 0);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Which kernel thread hosts a task's context now. Passes with every switch, from whoever left to whoever continues;
-// read by other threads only to send a signal there, and a signal that arrives at the wrong kernel thread finds no
-// request and does nothing. So nothing is ordered by it and relaxed is enough: a full barrier here would cost as much
-// as the rest of the switch.
+// Which kernel thread hosts a task's context now. Passes with every switch, from whoever left to
+// whoever continues; read by other threads only to send a signal there, and a signal that arrives
+// at the wrong kernel thread finds no request and does nothing. So nothing is ordered by it and
+// relaxed is enough: a full barrier here would cost as much as the rest of the switch.
 
 #include <atomic>
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Stacks for workers. Address space is reserved in slabs of many stacks and committed by the kernel page by page as it
-// is touched, so a stack costs what its worker uses. Below each stack lies a guard page; an overflow is SIGSEGV.
+// Stacks for workers. Address space is reserved in slabs of many stacks and committed by the kernel
+// page by page as it is touched, so a stack costs what its worker uses. Below each stack lies a
+// guard page; an overflow is SIGSEGV.
 
 #include <cstddef>
 #include <map>
@@ -23,8 +24,9 @@ class stack_slabs {
   stack_slabs& operator=(const stack_slabs&) = delete;
   ~stack_slabs();
 
-  // A stack of at least `size_bytes`, rounded up to pages, guarded below. Errors: not_enough_memory when the address
-  // space, the memory or the number of mappings the kernel allows (vm.max_map_count) is used up.
+  // A stack of at least `size_bytes`, rounded up to pages, guarded below. Errors: not_enough_memory
+  // when the address space, the memory or the number of mappings the kernel allows
+  // (vm.max_map_count) is used up.
   stack take(std::size_t size_bytes, std::error_code& error);
   // Takes a stack back and gives its memory to the system.
   void give_back(stack unused) noexcept;

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Context switches for AArch64 (AAPCS64): x19-x30, the low halves of v8-v15 and FPCR belong to the callee.
-// A saved stack holds, from its stack pointer up: x19-x30 (96 bytes), d8-d15 (64 bytes), FPCR (16 bytes).
+// Context switches for AArch64 (AAPCS64): x19-x30, the low halves of v8-v15 and FPCR belong to the
+// callee.
+// A saved stack holds, from its stack pointer up: x19-x30 (96 bytes), d8-d15 (64 bytes), FPCR (16
+// bytes).
 
 #define SYS_EXIT 93
 #define SYS_FUTEX 98
 #define SYS_CLONE 220
 #define FUTEX_WAIT_PRIVATE 128
 #define FUTEX_WAKE_PRIVATE 129
-// What pthread_create asks for: VM FS FILES SIGHAND THREAD SYSVSEM SETTLS PARENT_SETTID CHILD_CLEARTID
+// What pthread_create asks for: VM FS FILES SIGHAND THREAD SYSVSEM SETTLS PARENT_SETTID
+// CHILD_CLEARTID
 #define CLONE_AS_THREAD 0x3d0f00
 #define FRAME 176
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-# Context switches for x86-64 (System V ABI): rbx, rbp, r12-r15, MXCSR and the x87 control word belong to the callee.
-# A saved stack holds, from its stack pointer up: control words, r15, r14, r13, r12, rbx, rbp, return address.
+# Context switches for x86-64 (System V ABI): rbx, rbp, r12-r15, MXCSR and the x87 control word
+# belong to the callee.
+# A saved stack holds, from its stack pointer up: control words, r15, r14, r13, r12, rbx, rbp,
+# return address.
 
 #define SYS_CLONE 56
 #define SYS_EXIT 60
@@ -9,7 +11,8 @@
 #define ARCH_SET_FS 0x1002
 #define FUTEX_WAIT_PRIVATE 128
 #define FUTEX_WAKE_PRIVATE 129
-# What pthread_create asks for: VM FS FILES SIGHAND THREAD SYSVSEM SETTLS PARENT_SETTID CHILD_CLEARTID
+# What pthread_create asks for: VM FS FILES SIGHAND THREAD SYSVSEM SETTLS PARENT_SETTID
+# CHILD_CLEARTID
 #define CLONE_AS_THREAD 0x3d0f00
 
 .macro SAVE_CONTEXT
@@ -39,7 +42,8 @@
   movzwl 4(%rsp), %r9d
 .endm
 
-# Loading the control words is slow and they are hardly ever different: r8d and r9d hold those in force.
+# Loading the control words is slow and they are hardly ever different: r8d and r9d hold those in
+# force.
 .macro RESTORE_CONTROL_WORDS
   cmpl %r8d, (%rsp)
   jne 8f
@@ -51,8 +55,10 @@
 9:
 .endm
 
-# The message for the continued context is in rax. It ends with ret, not with a jump: workers mostly stop at the same
-# place, so the processor's return stack holds the right addresses for the next one too, callers included.
+# The message for the continued context is in rax. It ends with ret, not with a jump: workers
+# mostly stop at the same
+# place, so the processor's return stack holds the right addresses for the next one too, callers
+# included.
 .macro RESTORE_AND_RETURN
   addq $8, %rsp
   .cfi_adjust_cfa_offset -8
@@ -112,7 +118,8 @@ FUNCTION umcg_switch_by_system_call
   RESTORE_AND_RETURN
 END umcg_switch_by_system_call
 
-# As by instruction; %gs:0 holds what umcg_restore_thread_pointer writes. A trap between the two writes of the thread
+# As by instruction; %gs:0 holds what umcg_restore_thread_pointer writes. A trap between the two
+# writes of the thread
 # pointer leaves the right one.
 FUNCTION umcg_switch_restored
   SAVE_CONTEXT
@@ -126,7 +133,8 @@ FUNCTION umcg_switch_restored
   RESTORE_AND_RETURN
 END umcg_switch_restored
 
-# A handler of SIGTRAP: edi: signal, rsi: siginfo. The thread pointer is not to be used before it is written. A trap that
+# A handler of SIGTRAP: edi: signal, rsi: siginfo. The thread pointer is not to be used before it
+# is written. A trap that
 # is not a perf event's (a breakpoint without a debugger) ends the program with SIGILL.
 #define SI_CODE 8
 #define TRAP_PERF 6

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// pthread_getattr_np() for workers. glibc asks the kernel for the affinity of the thread id in the TCB and reports
-// ESRCH where no kernel thread has it, although all else it reports, the stack's bounds above all, is right. This
-// definition comes before the C library's in every program that uses umcg; for a calling worker it lends the field the id
-// of the kernel thread that runs it, and for everybody else it only passes the call on.
+// pthread_getattr_np() for workers. glibc asks the kernel for the affinity of the thread id in the
+// TCB and reports ESRCH where no kernel thread has it, although all else it reports, the stack's
+// bounds above all, is right. This definition comes before the C library's in every program that
+// uses umcg; for a calling worker it lends the field the id of the kernel thread that runs it, and
+// for everybody else it only passes the call on.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sys/syscall.h>
@@ -22,8 +23,8 @@ extern "C" int pthread_getattr_np(pthread_t thread, pthread_attr_t* attributes) 
   if (!is_worker || ::pthread_equal(thread, ::pthread_self()) == 0) return real(thread, attributes);
   const umcg::libumcg::preempt_guard guard(self);
   std::uint32_t& id = *umcg::kernel::usermode::thread_id_field(thread);
-  const std::uint32_t own = std::exchange(
-      id, static_cast<std::uint32_t>(umcg::base::raw_syscall(SYS_gettid)));
+  const std::uint32_t own =
+      std::exchange(id, static_cast<std::uint32_t>(umcg::base::raw_syscall(SYS_gettid)));
   const int result = real(thread, attributes);
   id = own;
   return result;

@@ -32,7 +32,8 @@ bool kernel_offers_fsgsbase() noexcept {
   return (::getauxval(AT_HWCAP2) & fsgsbase) != 0;
 }
 
-// An event that raises SIGTRAP in the calling kernel thread whenever the kernel has switched away from it.
+// An event that raises SIGTRAP in the calling kernel thread whenever the kernel has switched away
+// from it.
 int open_context_switch_event() noexcept {
   perf_event_attr attributes{};
   attributes.size = sizeof attributes;

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// How a carrier takes over a context's thread pointer. On AArch64 it is an ordinary register. On x86-64 it is the FS base:
+// How a carrier takes over a context's thread pointer. On AArch64 it is an ordinary register. On
+// x86-64 it is the FS base:
 //
-//   instruction  wrfsbase. Needs a kernel that offers FSGSBASE to user mode (AT_HWCAP2 bit 1) and therefore keeps what
+//   instruction  wrfsbase. Needs a kernel that offers FSGSBASE to user mode (AT_HWCAP2 bit 1) and
+//   therefore keeps what
 //                the instruction wrote over a context switch.
 //   system_call  arch_prctl(ARCH_SET_FS) at each switch. Works everywhere and costs a system call.
-//   restored     wrfsbase on a kernel that does not know of it, and puts its own value back at each context switch of
-//                the kernel thread. A perf event for context switches sends the carrier a synchronous SIGTRAP before its
-//                next user instruction; the handler writes the right value again, which the carrier keeps at %gs:0.
-//                Needs the right to open such events (root, CAP_PERFMON or perf_event_paranoid below 2). Not sound while a
-//                worker has SIGTRAP blocked, as glibc has inside pthread_create, nor over fork() in a worker, so it is
-//                never chosen unless asked for: UMCG_THREAD_POINTER=restored.
+//   restored     wrfsbase on a kernel that does not know of it, and puts its own value back at each
+//   context switch of
+//                the kernel thread. A perf event for context switches sends the carrier a
+//                synchronous SIGTRAP before its next user instruction; the handler writes the right
+//                value again, which the carrier keeps at %gs:0. Needs the right to open such events
+//                (root, CAP_PERFMON or perf_event_paranoid below 2). Not sound while a worker has
+//                SIGTRAP blocked, as glibc has inside pthread_create, nor over fork() in a worker,
+//                so it is never chosen unless asked for: UMCG_THREAD_POINTER=restored.
 //
-// The environment variable UMCG_THREAD_POINTER names a method; without it the first of the upper two that works is used.
+// The environment variable UMCG_THREAD_POINTER names a method; without it the first of the upper
+// two that works is used.
 
 #include <string>
 
@@ -21,7 +26,8 @@ namespace umcg::kernel::usermode {
 
 enum class thread_pointer_method { instruction, system_call, restored };
 
-// Chooses and sets switch_context. Once, before the first context exists. Returns why it cannot, or nothing.
+// Chooses and sets switch_context. Once, before the first context exists. Returns why it cannot, or
+// nothing.
 std::string choose_thread_pointer_method();
 thread_pointer_method thread_pointer_method_in_use() noexcept;
 

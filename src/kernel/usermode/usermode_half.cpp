@@ -33,15 +33,15 @@ namespace {
 // What this half keeps in a task.
 struct hosted {
   context saved;
-  hosting_state on;                         // passes with the switch
-  std::atomic<std::uint32_t> is_saved{0};   // a new worker: its registers are in `saved`
-  std::atomic<std::uint32_t> go_home{0};    // ends the sleep of the home kernel thread
-  std::atomic<std::uint32_t> roused{0};     // a rouse is there for the next sleep
-  pthread_t thread{};                       // a created worker; fixed after create()
-  stack own_stack;                          // likewise
+  hosting_state on;                        // passes with the switch
+  std::atomic<std::uint32_t> is_saved{0};  // a new worker: its registers are in `saved`
+  std::atomic<std::uint32_t> go_home{0};   // ends the sleep of the home kernel thread
+  std::atomic<std::uint32_t> roused{0};    // a rouse is there for the next sleep
+  pthread_t thread{};                      // a created worker; fixed after create()
+  stack own_stack;                         // likewise
   libumcg::half::entry_function entry = nullptr;
-  carrier own_carrier;                      // a server's or basic task's kernel thread
-  std::uint64_t signals_before = 0;         // a registered worker: its kernel thread's mask
+  carrier own_carrier;               // a server's or basic task's kernel thread
+  std::uint64_t signals_before = 0;  // a registered worker: its kernel thread's mask
 };
 static_assert(sizeof(hosted) <= sizeof(task::half_storage));
 
@@ -49,14 +49,13 @@ hosted& of(task& who) noexcept { return *reinterpret_cast<hosted*>(who.half_stor
 
 hosted& renew(task& who) noexcept { return *new (who.half_storage.data()) hosted; }
 
-// Stacks of one size lie at equal distances, and what a worker uses of its stack lies at the top: all of it would meet
-// in the same few sets of a first-level cache. Each stack's top is lowered by another number of lines.
+// Stacks of one size lie at equal distances, and what a worker uses of its stack lies at the top:
+// all of it would meet in the same few sets of a first-level cache. Each stack's top is lowered by
+// another number of lines.
 constexpr std::size_t cache_line = 64;
 constexpr std::size_t colours = 16;
 
-std::size_t colour_of(const task& worker) noexcept {
-  return worker.slot % colours * cache_line;
-}
+std::size_t colour_of(const task& worker) noexcept { return worker.slot % colours * cache_line; }
 
 void* created_worker_main(void* argument) {
   task& self = *static_cast<task*>(argument);
@@ -78,7 +77,8 @@ class usermode final : public libumcg::half {
     hosted& mine = renew(self);
     mine.saved.thread_pointer = __builtin_thread_pointer();
     if (self.kind == libumcg::task_kind::worker) {
-      // A signal handler on the sleeping home thread would run on the stack that another kernel thread uses.
+      // A signal handler on the sleeping home thread would run on the stack that another kernel
+      // thread uses.
       block_signals(mine.signals_before);
       forget_cpu_number();
       return;
@@ -127,8 +127,7 @@ class usermode final : public libumcg::half {
   std::error_code interrupt(task& worker, int signal) noexcept override {
     const carrier* host = of(worker).on.get();
     if (host == nullptr) return make_error(ESRCH);
-    const long result =
-        base::raw_syscall(SYS_tgkill, ::getpid(), host->kernel_thread, signal);
+    const long result = base::raw_syscall(SYS_tgkill, ::getpid(), host->kernel_thread, signal);
     return make_error(static_cast<int>(-result));
   }
 
@@ -147,8 +146,7 @@ void usermode::go_home(task& worker) noexcept {
   base::futex_wake(its.go_home);
 }
 
-std::error_code usermode::create(task& worker, std::size_t stack_size_bytes,
-                                 entry_function entry) {
+std::error_code usermode::create(task& worker, std::size_t stack_size_bytes, entry_function entry) {
   hosted& its = renew(worker);
   its.entry = entry;
   std::error_code error;
@@ -170,13 +168,13 @@ std::error_code usermode::create(task& worker, std::size_t stack_size_bytes,
   return {};
 }
 
-// The thread ends the way every thread does, on a kernel thread of its own: its thread_local destructors run and the
-// kernel clears its TID field, which is what pthread_join waits for.
+// The thread ends the way every thread does, on a kernel thread of its own: its thread_local
+// destructors run and the kernel clears its TID field, which is what pthread_join waits for.
 void usermode::retire(task& worker) noexcept {
   hosted& its = of(worker);
-  const long made =
-      umcg_continue_on_new_thread(&its.saved, nullptr, thread_id_field(its.thread));
-  // At a limit on threads the worker stays as it is, stopped for ever: its memory is the price, nothing refers to it.
+  const long made = umcg_continue_on_new_thread(&its.saved, nullptr, thread_id_field(its.thread));
+  // At a limit on threads the worker stays as it is, stopped for ever: its memory is the price,
+  // nothing refers to it.
   if (made < 0) return;
   ::pthread_join(its.thread, nullptr);
   stacks_.give_back(its.own_stack);

@@ -3,14 +3,14 @@
 // worker can be left waiting beside a parked server is the model's question (tests/model).
 #include "libumcg/idle_servers.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <memory>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/futex.hpp"
 #include "libumcg/idle_workers.hpp"
@@ -126,7 +126,8 @@ TEST(idle_servers, ParkBesideNoWorker) {
     }
   };
   std::vector<std::thread> threads;
-  for (std::size_t number = 0; number < servers_count; ++number) threads.emplace_back(serve, number);
+  for (std::size_t number = 0; number < servers_count; ++number)
+    threads.emplace_back(serve, number);
   for (std::size_t number = 0; number < pushes; ++number) {
     workers[number].state.begin(1, task_state::listed);
     queue.push(workers[number]);

@@ -2,12 +2,12 @@
 // One queue of the idle workers list: first in, first out, and each worker to one taker.
 #include "libumcg/idle_workers.hpp"
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <memory>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace umcg::libumcg {
 namespace {
@@ -92,9 +92,9 @@ TEST(idle_workers, AreHalvedFromTheOldEnd) {
     std::size_t most;
     std::size_t taken;
   };
-  for (const halving expected : {halving{0, 32, 0}, halving{1, 32, 1}, halving{2, 32, 1},
-                                 halving{5, 32, 3}, halving{100, 32, 32}, halving{4, 0, 0},
-                                 halving{7, SIZE_MAX, 4}}) {
+  for (const halving expected :
+       {halving{0, 32, 0}, halving{1, 32, 1}, halving{2, 32, 1}, halving{5, 32, 3},
+        halving{100, 32, 32}, halving{4, 0, 0}, halving{7, SIZE_MAX, 4}}) {
     SCOPED_TRACE(expected.queued);
     listed_workers workers(expected.queued);
     idle_workers queue;
@@ -136,7 +136,8 @@ TEST(idle_workers, AreTakenOnceUnderContention) {
   for (std::size_t number = 0; number < takers; ++number) {
     threads.emplace_back([&, number] {
       while (left.load() > 0) {
-        task_chain moved = (left.load() % 2 == 0 ? shared : own[(number + 1) % takers]).take_half(8);
+        task_chain moved =
+            (left.load() % 2 == 0 ? shared : own[(number + 1) % takers]).take_half(8);
         own[number].push_all(moved);
         const task* const worker = own[number].take();
         if (worker == nullptr) {

@@ -3,14 +3,14 @@
 // task_state.hpp says, elsewhere it is refused or the program is stopped.
 #include "libumcg/task_state.hpp"
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <barrier>
 #include <functional>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace umcg::libumcg {
 namespace {
@@ -23,9 +23,9 @@ struct named_place {
 };
 
 const std::vector<named_place> places{
-    {"none", task_state::none},       {"listed", task_state::listed},
-    {"held", task_state::held},       {"running", task_state::running},
-    {"blocked", task_state::blocked}, {"waiting", task_state::waiting},
+    {"none", task_state::none},         {"listed", task_state::listed},
+    {"held", task_state::held},         {"running", task_state::running},
+    {"blocked", task_state::blocked},   {"waiting", task_state::waiting},
     {"attached", task_state::attached},
 };
 
@@ -80,8 +80,7 @@ const std::vector<certain_move> certain_moves{
     {"attach", &task_state::attach, task_state::running, task_state::attached},
     {"detach", &task_state::detach, task_state::attached, task_state::running},
     {"wait_or_list", &task_state::wait_or_list, task_state::running, task_state::waiting},
-    {"wait_unless_woken", &task_state::wait_unless_woken, task_state::running,
-     task_state::waiting},
+    {"wait_unless_woken", &task_state::wait_unless_woken, task_state::running, task_state::waiting},
 };
 
 TEST(task_state_moves, GoWhereTheDiagramSays) {

@@ -2,8 +2,6 @@
 // Ids mean one thread, for ever; slots are used again.
 #include "libumcg/task_table.hpp"
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <iostream>
 #include <limits>
@@ -13,13 +11,15 @@
 #include <thread>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 namespace umcg::libumcg {
 namespace {
 
 unsigned chosen_seed() {
   const char* const given = std::getenv("UMCG_TEST_SEED");
-  const unsigned seed = given != nullptr ? static_cast<unsigned>(std::stoul(given))
-                                         : std::random_device{}();
+  const unsigned seed =
+      given != nullptr ? static_cast<unsigned>(std::stoul(given)) : std::random_device{}();
   std::cout << "UMCG_TEST_SEED=" << seed << '\n';
   return seed;
 }
@@ -129,7 +129,8 @@ TEST(task_table, IsSharedByThreads) {
     }
   };
   std::vector<std::thread> threads;
-  for (std::size_t number = 0; number < threads_count; ++number) threads.emplace_back(churn, number);
+  for (std::size_t number = 0; number < threads_count; ++number)
+    threads.emplace_back(churn, number);
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(broken.load(), 0);
 }

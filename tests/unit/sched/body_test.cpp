@@ -185,7 +185,8 @@ TEST(body, takes_a_function_and_an_lvalue) {
   struct plain {
     static void function() { ++calls; }
   };
-  body (&plain::function)();
+  body from_function(&plain::function);
+  from_function();
   EXPECT_EQ(calls, 1);
   int copied = 0;
   const auto callable = [&copied] { ++copied; };

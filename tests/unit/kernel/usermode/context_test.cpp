@@ -3,7 +3,6 @@
 // over, and the ways by which a context gets or leaves a kernel thread.
 #include "kernel/usermode/context.hpp"
 
-#include <gtest/gtest.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 
@@ -18,11 +17,13 @@
 #include <thread>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "base/futex.hpp"
 #include "base/raw_syscall.hpp"
-#include "unit/kernel/usermode/marked_registers.hpp"
 #include "kernel/usermode/thread_identity.hpp"
 #include "kernel/usermode/thread_pointer.hpp"
+#include "unit/kernel/usermode/marked_registers.hpp"
 
 namespace umcg::kernel::usermode {
 namespace {
@@ -201,8 +202,8 @@ TEST(context, SwitchesAtAnyDepth) {
   std::array<std::uint64_t, 3> sums{};
   std::vector<std::unique_ptr<guest>> guests;
   for (std::uint64_t& sum : sums) {
-    guests.push_back(std::make_unique<guest>(
-        [&](guest& me, void*) { sum = descend(me, self.here, depth); }));
+    guests.push_back(
+        std::make_unique<guest>([&](guest& me, void*) { sum = descend(me, self.here, depth); }));
     guests.back()->return_to = &self.here;
   }
   for (unsigned step = 0; step < 2 * (depth + 1) + 1; ++step) {
