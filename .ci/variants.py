@@ -40,8 +40,9 @@ class Variant:
 VARIANTS = (
     Variant("release", "gcc -O2", GCC),
     Variant("lto", "gcc -O3 -flto", GCC, ("-Db_lto=true", "-Doptimization=3"), 2),
+    # Clang's warnings with its full optimization; the tests are in asan and tsan, with the same ones.
     Variant("thread-safety", "clang -Wthread-safety -Werror", CLANG,
-            ("-Ddefault_library=static", "-Ddebug=false")),
+            ("-Ddefault_library=static", "-Ddebug=false", "-Dtests=false")),
     Variant("asan", "clang, AddressSanitizer and UndefinedBehaviorSanitizer", CLANG,
             ("-Db_sanitize=address,undefined", "-Dfuzz=true", *SANITIZED), 4),
     Variant("tsan", "clang, ThreadSanitizer", CLANG, ("-Db_sanitize=thread", *SANITIZED), 8),

@@ -68,8 +68,13 @@ double bare_switch(usermode::switch_function switch_to, bool same_place, long co
   std::thread partner([pair, same_place] {
     pair->partner.thread_pointer = __builtin_thread_pointer();
     usermode::umcg_save_and_exit(&pair->partner, &pair->saved);
-    while (same_place) stop_here(*pair, pair->partner, pair->bench);
-    for (;;) pair->switch_to(&pair->partner, &pair->bench, nullptr);
+    for (;;) {
+      if (same_place) {
+        stop_here(*pair, pair->partner, pair->bench);
+      } else {
+        pair->switch_to(&pair->partner, &pair->bench, nullptr);
+      }
+    }
   });
   partner.detach();
   while (pair->saved.load() == 0) sched_yield();

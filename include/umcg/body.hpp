@@ -19,13 +19,13 @@ class body {
   requires(!std::is_same_v<std::remove_cvref_t<Callable>, body> &&
            std::is_invocable_v<std::remove_cvref_t<Callable>&>)
       body(Callable&& callable) {  // NOLINT(google-explicit-constructor): a lambda is a body
-    using Stored = std::remove_cvref_t<Callable>;
-    if constexpr (fits<Stored>) {
-      new (storage_) Stored(std::forward<Callable>(callable));
-      actions_ = &inline_actions<Stored>;
+    using stored = std::remove_cvref_t<Callable>;
+    if constexpr (fits<stored>) {
+      new (storage_) stored(std::forward<Callable>(callable));
+      actions_ = &inline_actions<stored>;
     } else {
-      new (storage_) Stored*(new Stored(std::forward<Callable>(callable)));
-      actions_ = &heap_actions<Stored>;
+      new (storage_) stored*(new stored(std::forward<Callable>(callable)));
+      actions_ = &heap_actions<stored>;
     }
   }
 

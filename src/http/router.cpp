@@ -161,7 +161,7 @@ std::string router::allowed(std::string_view path) const {
   std::vector<std::string_view> methods;
   const auto collect = [&](const route& each) {
     methods.push_back(each.method);
-    if (each.method == "GET") methods.push_back("HEAD");
+    if (each.method == "GET") methods.emplace_back("HEAD");
   };
   if (path == "*") {
     for (const auto& each : routes_) collect(*each);

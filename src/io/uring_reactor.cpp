@@ -31,7 +31,7 @@ std::uint64_t user_data(const operation& of, tag part) noexcept {
 
 // The kernel says what it is asked for in an error number; this says what to do about it.
 std::string explain(int error) {
-  const std::string what = std::string("io_uring: ") + std::strerror(error);
+  std::string what = std::string("io_uring: ") + std::strerror(error);
   switch (error) {
     case EPERM:
       return what + " (disabled by sysctl kernel.io_uring_disabled, or by a seccomp profile)";

@@ -127,8 +127,8 @@ umcg_t umcg_create_group(std::uint32_t flags) {
   return made != nullptr ? reinterpret_cast<umcg_t>(made) : no_group(ENOMEM);
 }
 
-int umcg_destroy_group(umcg_t id) {
-  group* doomed = group_of(id);
+int umcg_destroy_group(umcg_t group) {
+  core::group* doomed = group_of(group);
   if (doomed == nullptr) return fail(EINVAL);
   if (doomed->members.load() != 0) return fail(EBUSY);
   delete doomed;

@@ -85,7 +85,7 @@ endpoint parse_endpoint(std::string_view text, std::error_code& error) {
 
 endpoint parse_endpoint(std::string_view text) {
   std::error_code error;
-  const endpoint where = parse_endpoint(text, error);
+  endpoint where = parse_endpoint(text, error);
   if (error) {
     throw std::system_error(error, '"' + std::string(text) + "\" is not " + what_is_accepted);
   }

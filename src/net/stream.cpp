@@ -164,7 +164,7 @@ endpoint stream::local_endpoint(std::error_code& error) const {
 
 endpoint stream::local_endpoint() const {
   std::error_code error;
-  const endpoint local = local_endpoint(error);
+  endpoint local = local_endpoint(error);
   throw_if(error, "local_endpoint");
   return local;
 }
@@ -175,7 +175,7 @@ endpoint stream::remote_endpoint(std::error_code& error) const {
 
 endpoint stream::remote_endpoint() const {
   std::error_code error;
-  const endpoint remote = remote_endpoint(error);
+  endpoint remote = remote_endpoint(error);
   throw_if(error, "remote_endpoint");
   return remote;
 }

@@ -14,6 +14,7 @@
 #include "kernel/usermode/thread_identity.hpp"
 #include "libumcg/scheduling.hpp"
 
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): glibc's are reserved
 extern "C" int pthread_getattr_np(pthread_t thread, pthread_attr_t* attributes) noexcept {
   using real_function = int (*)(pthread_t, pthread_attr_t*);
   static const auto real =

@@ -14,7 +14,6 @@ namespace {
 
 using testing::guarded_bytes;
 using testing::with_fields;
-using testing::with_host;
 using testing::with_target;
 
 constexpr limits defaults;
