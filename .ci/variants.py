@@ -40,7 +40,7 @@ class Variant:
 VARIANTS = (
     Variant("release", "gcc -O2", GCC),
     Variant("lto", "gcc -O3 -flto", GCC, ("-Db_lto=true", "-Doptimization=3"), 2),
-    # Clang's warnings with its full optimization; the tests are in asan and tsan, with the same ones.
+    # The tests get the same warnings in asan and tsan.
     Variant("thread-safety", "clang -Wthread-safety -Werror", CLANG,
             ("-Ddefault_library=static", "-Ddebug=false", "-Dtests=false")),
     Variant("asan", "clang, AddressSanitizer and UndefinedBehaviorSanitizer", CLANG,

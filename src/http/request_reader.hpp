@@ -58,7 +58,7 @@ class request_reader {
   std::size_t end_ = 0;
   std::size_t head_bytes_ = 0;
   bool head_moved_ = false;  // since it was parsed, so that its views are wrong
-  spill_buffer<2048> buffer_;
+  spill_buffer<1024> buffer_;
 };
 
 }  // namespace umcg::http

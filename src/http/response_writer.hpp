@@ -59,7 +59,7 @@ class response_writer {
   const service_options& options_;
   date_cache date_;
   std::size_t size_ = 0;  // of what has been gathered
-  spill_buffer<1024> buffer_;
+  spill_buffer<384> buffer_;
 };
 
 }  // namespace umcg::http

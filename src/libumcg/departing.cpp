@@ -27,7 +27,7 @@ task* direct_successor(task& server) noexcept {
 void end_of(task& worker) noexcept {
   worker.state.end();
   if (worker.why == stop::unregistered) {
-    worker.plug->go_home(worker);
+    worker.plug.load()->go_home(worker);
   } else {
     worker.exited(worker);
   }
@@ -63,7 +63,7 @@ void depart(task& self, stop why) noexcept {
   self.why = why;
   task& server = *self.server;
   task* successor = direct_successor(server);
-  commit(self.plug->switch_to(self, successor != nullptr ? *successor : server, &self));
+  commit(self.plug.load()->switch_to(self, successor != nullptr ? *successor : server, &self));
 }
 
 void preempt_guard::leave() noexcept {

@@ -4,6 +4,8 @@
 // A group: the servers and workers that can meet, its idle workers list and its parked servers. And
 // what a server has beyond any other task.
 
+#include <sched.h>
+
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -41,6 +43,8 @@ struct server_part {
   std::uint32_t steal_from = 0;  // its carrier only: where it looks first
   bool was_parked = false;       // its carrier only: it has taken no worker since
   bool was_summoned = false;     // its carrier only: and somebody summoned it
+  std::uint32_t summonses = 0;   // its carrier only: how often it was taken out while parked
+  std::atomic<std::uint32_t> delivered{0};  // by the summoners: how many of these have been sent
 };
 
 constexpr std::size_t servers_max = 256;
@@ -48,6 +52,11 @@ constexpr std::size_t servers_max = 256;
 struct group {
   explicit group(std::uint32_t group_flags, half& group_half)
       : flags(group_flags), plug(&group_half) {}
+  ~group() {
+    while (visitors.load() != 0) ::sched_yield();
+  }
+  group(const group&) = delete;
+  group& operator=(const group&) = delete;
 
   const std::uint32_t flags;
   half* const plug;
@@ -56,6 +65,9 @@ struct group {
   std::array<std::atomic<task*>, servers_max> servers{};
   std::atomic<std::uint32_t> servers_end{0};  // slots of `servers` ever used
   std::atomic<std::int64_t> members{0};
+  // Threads that are none of the group's and are publishing one of its workers: the worker may run
+  // to its end, and with it the group, before they are through.
+  std::atomic<std::uint32_t> visitors{0};
 
   // Deadlines of workers in umcg_wait and umcg_swap.
   base::short_lock timers_lock;

@@ -20,7 +20,8 @@
 //
 // A summons that arrives late finds a server that serves already. It is then remembered as one
 // early end of the server's next sleep, and nothing else: a server that runs a worker is never
-// disturbed by it (R5, B24).
+// disturbed by it (R5, B24). A server that unregisters waits for the summonses that are on their
+// way.
 
 #include <atomic>
 #include <cstddef>

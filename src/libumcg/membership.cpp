@@ -98,12 +98,13 @@ int register_server(group& in, std::intptr_t tag) noexcept {
   self.serving->direct_runs = 0;
   self.serving->was_parked = false;
   self.serving->was_summoned = false;
+  in.plug->attach(self);
   if (!add_server(in, self)) {
+    in.plug->detach(self);
     in.members.fetch_sub(1);
     self.kind = task_kind::none;
     return EAGAIN;
   }
-  in.plug->attach(self);
   self.state.begin(self.generation.load(), task_state::running);
   current_task = &self;
   return 0;
@@ -126,7 +127,7 @@ int unregister() noexcept {
   if (self == nullptr) return EINVAL;
   group* in = self->in;
   self->preempt_off.enter();
-  switch (self->kind) {
+  switch (self->kind.load()) {
     case task_kind::worker:
       depart(*self, stop::unregistered);  // returns on the thread's own kernel thread
       break;
@@ -140,7 +141,7 @@ int unregister() noexcept {
   }
   current_task = nullptr;
   self->preempt_off.exit();
-  self->plug->detach(*self);
+  self->plug.load()->detach(*self);
   self->kind = task_kind::none;
   self->in = nullptr;
   if (in != nullptr) in->members.fetch_sub(1);

@@ -80,7 +80,7 @@ int preempt(const task_reference& worker) noexcept {
     case preempt_result::asked:
       break;
   }
-  return who.plug->interrupt(who, signal_in_use.load()).value();
+  return who.plug.load()->interrupt(who, signal_in_use.load()).value();
 }
 
 }  // namespace umcg::libumcg

@@ -55,6 +55,9 @@ void publish(task& worker) noexcept;
 // first of them.
 void publish_here(task& server, task_chain& workers) noexcept;
 
+// Ends the sleep of one parked server, if there is one.
+void summon_one(group& in) noexcept;
+
 // The next idle worker for `server`, held; null when there is none. Also lets due deadlines of the
 // group pass.
 task* take_idle_worker(task& server) noexcept;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The idle workers list and the servers that look for work in it. idle_workers.hpp and
 // idle_servers.hpp say why no worker is left waiting beside a parked server.
+#include <sched.h>
+
 #include <algorithm>
 
 #include "libumcg/scheduling.hpp"
@@ -11,16 +13,6 @@ namespace {
 
 // How many workers move from one queue to another at once.
 constexpr std::size_t batch_max = 32;
-
-void summon_one(group& in) noexcept {
-  task* server = in.parked.take_one();
-  if (server == nullptr) return;
-  if (server->serving->sleep != nullptr) {
-    server->serving->sleep->unpark();
-  } else {
-    server->plug->rouse(*server);
-  }
-}
 
 // The server of `in` on whose carrier the caller runs; null on other threads.
 task* server_here(const group& in) noexcept {
@@ -78,12 +70,26 @@ void leave_parking_place(task& server, bool takes_work) noexcept {
 
 }  // namespace
 
+void summon_one(group& in) noexcept {
+  task* server = in.parked.take_one();
+  if (server == nullptr) return;
+  server_part& serving = *server->serving;
+  if (serving.sleep != nullptr) {
+    serving.sleep->unpark();
+  } else {
+    server->plug.load()->rouse(*server);
+  }
+  serving.delivered.fetch_add(1);
+}
+
 void publish(task& worker) noexcept {
   group& in = *worker.in;
   task* here = server_here(in);
   if (here == nullptr) {
+    in.visitors.fetch_add(1);
     in.shared.push(worker);
     summon_one(in);
+    in.visitors.fetch_sub(1);
     return;
   }
   here->serving->queue.push(worker);
@@ -127,19 +133,22 @@ void park(task& server, deadline until) noexcept {
     if (server.serving->sleep != nullptr) {
       server.serving->sleep->park(end);
     } else {
-      server.plug->sleep(server, end);
+      server.plug.load()->sleep(server, end);
     }
   }
   server_part& serving = *server.serving;
   serving.was_parked = true;
-  if (!in.parked.withdraw(server)) serving.was_summoned = true;
+  if (!in.parked.withdraw(server)) {
+    serving.was_summoned = true;
+    ++serving.summonses;
+  }
   if (serving.sleep != nullptr) serving.sleep->collect();
 }
 
 run_result run(task& server, task& worker) noexcept {
   worker.server = &server;
   server.state.attach();
-  task* departed = server.plug->switch_to(server, worker, nullptr);
+  task* departed = server.plug.load()->switch_to(server, worker, nullptr);
   server.state.detach();
   UMCG_ASSERT(departed != nullptr);
   // Read before the commit: after it the worker belongs to others.
@@ -173,6 +182,9 @@ void remove_server(task& server) noexcept {
     in.shared.push_all(rest);
     summon_one(in);
   }
+  // A summoner may be between taking the server out and ending its sleep, which it may do no longer
+  // once the server is gone.
+  while (server.serving->delivered.load() != server.serving->summonses) ::sched_yield();
 }
 
 }  // namespace umcg::libumcg

@@ -36,11 +36,15 @@ struct alignas(64) task {
   task* next = nullptr;    // owned by the list it is in
   task* server = nullptr;  // worker: who runs it; passes with the run
   group* in = nullptr;     // fixed while registered; null for basic tasks
-  half* plug = nullptr;    // fixed while registered
-  task_kind kind = task_kind::none;
+  // These two are fixed while registered. A waker that comes late may read another life's.
+  std::atomic<half*> plug{nullptr};
+  std::atomic<task_kind> kind{task_kind::none};
   stop why = stop::none;      // worker: set by itself before it departs, read by whoever commits it
   preempt_depth preempt_off;  // worker: own thread and its signal handler only
   std::uint32_t slot = 0;     // fixed: place in the task table
+  // The half's: there is a rouse for the next sleep. It may come when the task is gone and its slot
+  // is another's, for whom it is an early end of a sleep.
+  std::atomic<std::uint32_t> roused{0};
   alignas(64) std::array<std::byte, 128> half_storage{};  // the half's own
 
   std::atomic<std::uint64_t> generation{0};

@@ -12,7 +12,7 @@ namespace {
 bool wait_asleep(task& self, deadline until) noexcept {
   if (!self.state.wait_unless_woken()) return true;
   while (self.state.place() == task_state::waiting) {
-    if (!self.plug->sleep(self, until) && self.state.stop_waiting()) return false;
+    if (!self.plug.load()->sleep(self, until) && self.state.stop_waiting()) return false;
   }
   return true;
 }
@@ -45,15 +45,7 @@ void arm_deadline(task& worker) noexcept {
     earlier = in.next_timer.load() < before;
   }
   // A parked server sleeps only until what was the next deadline when it parked.
-  if (earlier && in.parked.count() != 0) {
-    task* server = in.parked.take_one();
-    if (server == nullptr) return;
-    if (server->serving->sleep != nullptr) {
-      server->serving->sleep->unpark();
-    } else {
-      server->plug->rouse(*server);
-    }
-  }
+  if (earlier) summon_one(in);
 }
 
 void disarm_deadline(task& worker) noexcept {
@@ -102,7 +94,7 @@ bool wake(const task_reference& target) noexcept {
       publish(who);
       break;
     case wake_result::rouse:
-      who.plug->rouse(who);
+      who.plug.load()->rouse(who);
       break;
   }
   return true;
@@ -126,7 +118,7 @@ swap_result swap(task& self, const task_reference& next, deadline until) noexcep
   target.server = self.server;
   self.why = stop::waited;
   self.wait_until = until;
-  commit(self.plug->switch_to(self, target, &self));
+  commit(self.plug.load()->switch_to(self, target, &self));
   return end_worker_wait(self) ? swap_result::done : swap_result::timed_out;
 }
 

@@ -13,12 +13,12 @@ using libumcg::task_state;
 
 std::error_code worker_record::make_thread(std::size_t stack_size_bytes) noexcept {
   self_.user = this;
-  return self_.plug->create(self_, stack_size_bytes, main);
+  return self_.plug.load()->create(self_, stack_size_bytes, main);
 }
 
 void worker_record::end_thread() noexcept {
   retiring_ = true;
-  self_.plug->retire(self_);
+  self_.plug.load()->retire(self_);
 }
 
 std::uint64_t worker_record::begin(body work, std::string_view name) noexcept {

@@ -7,14 +7,14 @@
 #include <iostream>
 #include <string>
 
-#include "identity/instrumented.hpp"
 #include "identity/parked_crowd.hpp"
+#include "sanitizer.hpp"
 
 namespace umcg::identity {
 namespace {
 
-constexpr std::size_t crowd_size = instrumented ? 500 : 100'000;
-constexpr std::size_t memory_needed_kib = instrumented ? 0 : 2 * 1024 * 1024;
+constexpr std::size_t crowd_size = testing::instrumented ? 500 : 100'000;
+constexpr std::size_t memory_needed_kib = testing::instrumented ? 0 : 2 * 1024 * 1024;
 
 // A line "name: 123 kB" of a file of /proc; 0 when it has none.
 std::size_t read_kib(const char* file, const std::string& name) {
@@ -28,7 +28,7 @@ std::size_t read_kib(const char* file, const std::string& name) {
 
 std::size_t resident_kib() { return read_kib("/proc/self/status", "VmRSS"); }
 
-class parked_workers : public testing::Test {
+class parked_workers : public ::testing::Test {
  protected:
   void SetUp() override {
     const std::size_t available = read_kib("/proc/meminfo", "MemAvailable");
@@ -45,8 +45,8 @@ void report(std::size_t resident_before, std::chrono::nanoseconds creation) {
   std::cout << crowd_size << " parked workers: " << each << " KiB resident each, made in "
             << std::chrono::duration<double>(creation).count() << " s (" << time_each.count()
             << " us each)\n";
-  testing::Test::RecordProperty("kib_each", std::to_string(each));
-  testing::Test::RecordProperty("microseconds_each", std::to_string(time_each.count()));
+  ::testing::Test::RecordProperty("kib_each", std::to_string(each));
+  ::testing::Test::RecordProperty("microseconds_each", std::to_string(time_each.count()));
 }
 
 TEST_F(parked_workers, FillTheGroupAndTheNextIsRefused) {

@@ -8,6 +8,7 @@
 
 #include "model/idle_protocol.hpp"
 #include "model/verdict_table.hpp"
+#include "sanitizer.hpp"
 
 namespace umcg::model {
 namespace {
@@ -19,7 +20,8 @@ const std::vector<size> small_sizes{{1, 1}, {2, 1}, {2, 2}, {3, 2}, {2, 3}};
 const std::vector<size> smallest_sizes{{1, 1}, {2, 1}, {2, 2}};
 
 // Without the largest where that would take minutes.
-const std::vector<size>& sizes() { return instrumented() ? small_sizes : all_sizes; }
+// Instrumented code is slow: the largest state spaces are left to the other builds.
+const std::vector<size>& sizes() { return umcg::testing::instrumented ? small_sizes : all_sizes; }
 
 // Explores `rules` in the scenario that `prepare` has completed.
 template <class Prepare>

@@ -21,18 +21,6 @@ using size = std::pair<int, int>;
 
 inline const std::vector<size> all_sizes{{1, 1}, {2, 1}, {2, 2}, {3, 2}, {2, 3}, {3, 3}};
 
-// Instrumented code is up to twenty times slower: there the largest state spaces are left to the
-// other builds.
-inline bool instrumented() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return true;
-#elif defined(__has_feature)
-  return __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-  return false;
-#endif
-}
-
 inline void print(const findings::trace& steps) {
   for (const std::string& line : steps) std::cout << "    " << line << '\n';
 }

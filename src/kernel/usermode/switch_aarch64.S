@@ -123,7 +123,6 @@ FUNCTION umcg_save_and_stay
   svc #0
   b 1b
 2:
-  str wzr, [x20]
   ldr x9, [x19]
   mov sp, x9
   mov x0, #0

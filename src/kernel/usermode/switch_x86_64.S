@@ -189,7 +189,6 @@ FUNCTION umcg_save_and_stay
   syscall
   jmp 1b
 2:
-  movl $0, (%rbp)
   movq (%rbx), %rsp
   xorl %eax, %eax
   ldmxcsr (%rsp)

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sys/syscall.h>
 
+#include <atomic>
 #include <utility>
 
 #include "base/raw_syscall.hpp"
@@ -17,8 +18,14 @@
 // NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): glibc's are reserved
 extern "C" int pthread_getattr_np(pthread_t thread, pthread_attr_t* attributes) noexcept {
   using real_function = int (*)(pthread_t, pthread_attr_t*);
-  static const auto real =
-      reinterpret_cast<real_function>(::dlsym(RTLD_NEXT, "pthread_getattr_np"));
+  // Atomic and not a guarded static: ThreadSanitizer calls this while it starts a thread, and sees
+  // no guards yet.
+  static constinit std::atomic<real_function> found = nullptr;
+  real_function real = found.load();
+  if (real == nullptr) {
+    real = reinterpret_cast<real_function>(::dlsym(RTLD_NEXT, "pthread_getattr_np"));
+    found.store(real);
+  }
   umcg::libumcg::task* self = umcg::libumcg::current_task;
   const bool is_worker = self != nullptr && self->kind == umcg::libumcg::task_kind::worker;
   if (!is_worker || ::pthread_equal(thread, ::pthread_self()) == 0) return real(thread, attributes);

@@ -10,8 +10,10 @@
 #include <cstdint>
 #include <new>
 
+#include "base/assert.hpp"
 #include "base/futex.hpp"
 #include "base/raw_syscall.hpp"
+#include "base/thread_sanitizer.hpp"
 #include "kernel/usermode/context.hpp"
 #include "kernel/usermode/hosting_state.hpp"
 #include "kernel/usermode/stack_slab.hpp"
@@ -36,7 +38,6 @@ struct hosted {
   hosting_state on;                        // passes with the switch
   std::atomic<std::uint32_t> is_saved{0};  // a new worker: its registers are in `saved`
   std::atomic<std::uint32_t> go_home{0};   // ends the sleep of the home kernel thread
-  std::atomic<std::uint32_t> roused{0};    // a rouse is there for the next sleep
   pthread_t thread{};                      // a created worker; fixed after create()
   stack own_stack;                         // likewise
   libumcg::half::entry_function entry = nullptr;
@@ -53,7 +54,7 @@ hosted& renew(task& who) noexcept { return *new (who.half_storage.data()) hosted
 // all of it would meet in the same few sets of a first-level cache. Each stack's top is lowered by
 // another number of lines.
 constexpr std::size_t cache_line = 64;
-constexpr std::size_t colours = 16;
+constexpr std::size_t colours = 8;
 
 std::size_t colour_of(const task& worker) noexcept { return worker.slot % colours * cache_line; }
 
@@ -63,6 +64,7 @@ void* created_worker_main(void* argument) {
   mine.saved.thread_pointer = __builtin_thread_pointer();
   give_up_kernel_identity();
   auto* departed = static_cast<task*>(umcg_save_and_exit(&mine.saved, &mine.is_saved));
+  base::acquire_order(&mine.saved);
   mine.entry(self, departed);
   return nullptr;
 }
@@ -91,7 +93,10 @@ class usermode final : public libumcg::half {
 
   void detach(task& self) noexcept override {
     hosted& mine = of(self);
-    if (self.kind == libumcg::task_kind::worker) restore_signals(mine.signals_before);
+    if (self.kind == libumcg::task_kind::worker) {
+      UMCG_ASSERT(mine.go_home.load() == 1);
+      restore_signals(mine.signals_before);
+    }
     if (self.kind == libumcg::task_kind::server) mine.own_carrier.thread_pointer.tear_down();
   }
 
@@ -106,22 +111,23 @@ class usermode final : public libumcg::half {
     // Only a worker that has never run may still be on its way out of its own kernel thread.
     while (coming.is_saved.load() == 0) base::futex_wait(coming.is_saved, 0);
     coming.on.pass_to(leaving.on.get());
-    return static_cast<task*>(switch_context(&leaving.saved, &coming.saved, departed));
+    base::release_order(&coming.saved);
+    auto* message = static_cast<task*>(switch_context(&leaving.saved, &coming.saved, departed));
+    base::acquire_order(&leaving.saved);
+    return message;
   }
 
   bool sleep(task& self, deadline until) noexcept override {
-    hosted& mine = of(self);
-    while (mine.roused.exchange(0) == 0) {
+    while (self.roused.exchange(0) == 0) {
       if (until.passed()) return false;
-      base::futex_wait(mine.roused, 0, until);
+      base::futex_wait(self.roused, 0, until);
     }
     return true;
   }
 
   void rouse(task& sleeper) noexcept override {
-    hosted& its = of(sleeper);
-    its.roused.store(1);
-    base::futex_wake(its.roused);
+    sleeper.roused.store(1);
+    base::futex_wake(sleeper.roused);
   }
 
   std::error_code interrupt(task& worker, int signal) noexcept override {
@@ -137,11 +143,15 @@ class usermode final : public libumcg::half {
 
 task* usermode::enter(task& self) noexcept {
   hosted& mine = of(self);
-  return static_cast<task*>(umcg_save_and_stay(&mine.saved, &mine.is_saved, &mine.go_home));
+  auto* departed =
+      static_cast<task*>(umcg_save_and_stay(&mine.saved, &mine.is_saved, &mine.go_home));
+  base::acquire_order(&mine.saved);
+  return departed;
 }
 
 void usermode::go_home(task& worker) noexcept {
   hosted& its = of(worker);
+  base::release_order(&its.saved);
   its.go_home.store(1);
   base::futex_wake(its.go_home);
 }
@@ -172,6 +182,7 @@ std::error_code usermode::create(task& worker, std::size_t stack_size_bytes, ent
 // destructors run and the kernel clears its TID field, which is what pthread_join waits for.
 void usermode::retire(task& worker) noexcept {
   hosted& its = of(worker);
+  base::release_order(&its.saved);
   const long made = umcg_continue_on_new_thread(&its.saved, nullptr, thread_id_field(its.thread));
   // At a limit on threads the worker stays as it is, stopped for ever: its memory is the price,
   // nothing refers to it.

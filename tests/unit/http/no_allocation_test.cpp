@@ -16,14 +16,6 @@ thread_local bool counts = false;
 std::atomic<int> allocations = 0;
 }  // namespace
 
-// Clang's thread sanitizer brings its own and lets nobody else have one.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UMCG_NEW_IS_TAKEN 1
-#endif
-#endif
-
-#ifndef UMCG_NEW_IS_TAKEN
 // Never inlined, or the compiler sees memory of malloc() in the hands of delete.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   if (counts) ++allocations;
@@ -36,7 +28,6 @@ std::atomic<int> allocations = 0;
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-#endif
 
 namespace umcg::http {
 namespace {
@@ -53,16 +44,7 @@ int count_for(service& served, const std::string& text, int times = 10) {
   return allocations - before;
 }
 
-class allocation : public ::testing::Test {
- protected:
-  void SetUp() override {
-#ifdef UMCG_NEW_IS_TAKEN
-    GTEST_SKIP() << "the sanitizer's operator new cannot be counted";
-#endif
-  }
-};
-
-TEST_F(allocation, there_are_none_for_a_small_request) {
+TEST(allocation, there_are_none_for_a_small_request) {
   service served;
   served.get("/plaintext", [](const request&) {
     counts = true;  // from here on, on this connection's thread
@@ -77,7 +59,7 @@ TEST_F(allocation, there_are_none_for_a_small_request) {
 }
 
 // The test of the test: a body that does not fit in place is one allocation.
-TEST_F(allocation, are_counted) {
+TEST(allocation, are_counted) {
   service served;
   served.get("/", [](const request&) {
     counts = true;

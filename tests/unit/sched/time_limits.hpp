@@ -13,28 +13,13 @@
 
 #include <gtest/gtest.h>
 
+#include "sanitizer.hpp"
 #include "umcg/deadline.hpp"
 
 namespace umcg::testing {
 
 // How many times slower than a release build a build with sanitizers may be.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UMCG_TEST_THREAD_SANITIZER 1
-#elif __has_feature(address_sanitizer)
-#define UMCG_TEST_ADDRESS_SANITIZER 1
-#endif
-#endif
-#if defined(UMCG_TEST_THREAD_SANITIZER) || defined(__SANITIZE_THREAD__)
-inline constexpr int slowness = 8;
-inline constexpr bool thread_sanitizer = true;
-#elif defined(UMCG_TEST_ADDRESS_SANITIZER) || defined(__SANITIZE_ADDRESS__)
-inline constexpr int slowness = 4;
-inline constexpr bool thread_sanitizer = false;
-#else
-inline constexpr int slowness = 1;
-inline constexpr bool thread_sanitizer = false;
-#endif
+inline constexpr int slowness = thread_sanitizer ? 8 : address_sanitizer ? 4 : 1;
 
 // Long enough for the slowest machine.
 inline constexpr std::chrono::seconds patience_duration(20 * slowness);

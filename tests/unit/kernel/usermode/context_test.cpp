@@ -253,7 +253,7 @@ TEST(context, StaysAtHomeAndComesBack) {
     EXPECT_NE(kernel_thread(), home);
     go(resident, self.here, number(6));
     EXPECT_EQ(kernel_thread(), home);
-    EXPECT_EQ(go_home.load(), 0U);
+    EXPECT_EQ(go_home.load(), 1U);
   });
   while (is_saved.load() == 0) base::futex_wait(is_saved, 0);
   const long mine = kernel_thread();
