@@ -135,9 +135,8 @@ TEST(idle_workers, AreTakenOnceUnderContention) {
   std::vector<std::thread> threads;
   for (std::size_t number = 0; number < takers; ++number) {
     threads.emplace_back([&, number] {
-      while (left.load() > 0) {
-        task_chain moved =
-            (left.load() % 2 == 0 ? shared : own[(number + 1) % takers]).take_half(8);
+      for (bool from_shared = true; left.load() > 0; from_shared = !from_shared) {
+        task_chain moved = (from_shared ? shared : own[(number + 1) % takers]).take_half(8);
         own[number].push_all(moved);
         const task* const worker = own[number].take();
         if (worker == nullptr) {
