@@ -21,9 +21,23 @@ constexpr unsigned completions = 4 * entries;
 
 // What a completion belongs to, in the low bits of its user data; the rest is the operation's
 // address.
-enum class tag : std::uint64_t { operation, send_part, unpark, ignored };
+enum class tag : std::uint64_t { operation, send_part, unpark, alarm, ignored };
 constexpr std::uint64_t tag_mask = 7;
 static_assert(alignof(operation) > tag_mask);
+
+// A deadline at least so far away is left to a timeout in the ring. A new one is needed only when
+// an earlier deadline comes up, so a service whose deadlines move on with each request seldom needs
+// one, while a wait with a timeout sets a timer and takes it back each time. The ones in the ring
+// that nobody needs any more are no more than the seconds of the longest deadline.
+constexpr deadline::clock::duration alarm_least = std::chrono::seconds(1);
+
+__kernel_timespec kernel_time(std::chrono::nanoseconds time) noexcept {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  __kernel_timespec result{};
+  result.tv_sec = seconds.count();
+  result.tv_nsec = std::chrono::nanoseconds(time - seconds).count();
+  return result;
+}
 
 std::uint64_t user_data(const operation& of, tag part) noexcept {
   return reinterpret_cast<std::uint64_t>(&of) | static_cast<std::uint64_t>(part);
@@ -212,6 +226,9 @@ void uring_reactor::reap() noexcept {
         unpark_sent_.store(false);
         listens_ = false;
         break;
+      case tag::alarm:
+        alarm_ = deadline::never();
+        break;
       case tag::ignored:
         break;
     }
@@ -244,16 +261,26 @@ void uring_reactor::park(deadline until) noexcept {
   if (!idle_.empty()) {
     // Reaped where a worker needed room: they wait for collect().
     ::io_uring_submit(&ring_);
-  } else if (end.is_never()) {
+  } else if (alarm_comes_by(end)) {
     ::io_uring_submit_and_wait(&ring_, 1);
   } else {
     const auto left = std::max(end.when() - deadline::clock::now(), deadline::clock::duration(0));
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
-    __kernel_timespec wait{};
-    wait.tv_sec = seconds.count();
-    wait.tv_nsec = std::chrono::nanoseconds(left - seconds).count();
+    __kernel_timespec wait = kernel_time(left);
     ::io_uring_submit_and_wait_timeout(&ring_, &first, 1, &wait, nullptr);
   }
+}
+
+// Whether the ring wakes us at `end` or before: it does already, or `end` is worth a new timeout.
+bool uring_reactor::alarm_comes_by(deadline end) noexcept {
+  if (alarm_ <= end) return true;
+  if (end.when() - deadline::clock::now() < alarm_least) return false;
+  alarm_ = end;
+  __kernel_timespec at = kernel_time(end.when().time_since_epoch());
+  io_uring_sqe& entry = next_entry();
+  ::io_uring_prep_timeout(&entry, &at, 0, IORING_TIMEOUT_ABS);
+  ::io_uring_sqe_set_data64(&entry, static_cast<std::uint64_t>(tag::alarm));
+  ::io_uring_submit(&ring_);  // which reads `at`
+  return true;
 }
 
 void uring_reactor::unpark() noexcept {

@@ -39,6 +39,7 @@ class uring_reactor final : public reactor {
   void prepare_send_then_recv(operation& wanted) noexcept;
   void cancel(operation& late) noexcept;
   void listen_for_unpark() noexcept;
+  bool alarm_comes_by(deadline end) noexcept;
   void pass_deadlines() noexcept;
   void reap() noexcept;
   void complete(operation& finished, int result) noexcept;
@@ -51,6 +52,7 @@ class uring_reactor final : public reactor {
   libumcg::task_chain idle_;        // workers whose operations are complete, not yet published
   bool listens_ = false;            // a read of the eventfd is under way
   std::uint64_t unpark_count_ = 0;  // where the read of the eventfd puts its count
+  deadline alarm_;                  // the earliest timeout under way in the ring
 
   base::unique_fd unparked_;              // an eventfd; fixed
   std::atomic<bool> unpark_sent_{false};  // one write for each park is enough

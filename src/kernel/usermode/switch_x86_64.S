@@ -119,8 +119,7 @@ FUNCTION umcg_switch_by_system_call
 END umcg_switch_by_system_call
 
 # As by instruction; %gs:0 holds what umcg_restore_thread_pointer writes. A trap between the two
-# writes of the thread
-# pointer leaves the right one.
+# writes of the thread pointer leaves the right one.
 FUNCTION umcg_switch_restored
   SAVE_CONTEXT
   movq %rsp, (%rdi)

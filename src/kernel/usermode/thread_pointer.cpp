@@ -4,6 +4,7 @@
 #include <linux/perf_event.h>
 #include <signal.h>
 #include <sys/auxv.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -34,20 +35,21 @@ bool kernel_offers_fsgsbase() noexcept {
 
 // An event that raises SIGTRAP in the calling kernel thread whenever the kernel has switched away
 // from it.
-int open_context_switch_event() noexcept {
+int open_context_switch_event(bool enabled) noexcept {
   perf_event_attr attributes{};
   attributes.size = sizeof attributes;
   attributes.type = PERF_TYPE_SOFTWARE;
   attributes.config = PERF_COUNT_SW_CONTEXT_SWITCHES;
   attributes.sample_period = 1;
   attributes.sigtrap = 1;
+  attributes.disabled = enabled ? 0 : 1;
   attributes.remove_on_exec = 1;
   return static_cast<int>(
       ::syscall(SYS_perf_event_open, &attributes, 0, -1, -1, PERF_FLAG_FD_CLOEXEC));
 }
 
 std::string prepare_restoring() {
-  const int trial = open_context_switch_event();
+  const int trial = open_context_switch_event(false);
   if (trial < 0) {
     return "UMCG_THREAD_POINTER=restored needs perf events: run as root, or set sysctl "
            "kernel.perf_event_paranoid=1";
@@ -55,9 +57,11 @@ std::string prepare_restoring() {
   ::close(trial);
   struct sigaction action {};
   action.sa_sigaction = umcg_restore_thread_pointer;
-  action.sa_flags = SA_SIGINFO | SA_RESTART;
-  // No other handler before this one has written the thread pointer.
+  action.sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER;
+  // No other handler before this one has written the thread pointer. Another of the same, for a
+  // context switch in this handler, writes the same.
   sigfillset(&action.sa_mask);
+  sigdelset(&action.sa_mask, SIGTRAP);
   if (::sigaction(SIGTRAP, &action, nullptr) != 0) return "SIGTRAP cannot be handled";
   return {};
 }
@@ -117,7 +121,7 @@ void carrier_thread_pointer::set_up() noexcept {
   if (in_use != thread_pointer_method::restored) return;
   current_ = __builtin_thread_pointer();
   UMCG_ASSERT(::syscall(SYS_arch_prctl, ARCH_SET_GS, &current_) == 0);
-  event_ = open_context_switch_event();
+  event_ = open_context_switch_event(true);
   UMCG_ASSERT(event_ >= 0);
 }
 
@@ -126,12 +130,24 @@ void carrier_thread_pointer::tear_down() noexcept {
   event_ = -1;
 }
 
+void carrier_thread_pointer::tell_kernel() noexcept {
+  if (event_ < 0) return;
+  UMCG_ASSERT(::syscall(SYS_arch_prctl, ARCH_SET_FS, __builtin_thread_pointer()) == 0);
+  UMCG_ASSERT(::ioctl(event_, PERF_EVENT_IOC_DISABLE, 0) == 0);
+}
+
+void carrier_thread_pointer::keep_from_kernel() noexcept {
+  if (event_ >= 0) UMCG_ASSERT(::ioctl(event_, PERF_EVENT_IOC_ENABLE, 0) == 0);
+}
+
 #else
 
 std::string choose_thread_pointer_method() { return {}; }
 const char* name_of(thread_pointer_method /*method*/) noexcept { return "tpidr_el0"; }
 void carrier_thread_pointer::set_up() noexcept {}
 void carrier_thread_pointer::tear_down() noexcept {}
+void carrier_thread_pointer::tell_kernel() noexcept {}
+void carrier_thread_pointer::keep_from_kernel() noexcept {}
 
 #endif
 

@@ -5,17 +5,15 @@
 // x86-64 it is the FS base:
 //
 //   instruction  wrfsbase. Needs a kernel that offers FSGSBASE to user mode (AT_HWCAP2 bit 1) and
-//   therefore keeps what
-//                the instruction wrote over a context switch.
+//                therefore keeps what the instruction wrote over a context switch.
 //   system_call  arch_prctl(ARCH_SET_FS) at each switch. Works everywhere and costs a system call.
 //   restored     wrfsbase on a kernel that does not know of it, and puts its own value back at each
-//   context switch of
-//                the kernel thread. A perf event for context switches sends the carrier a
-//                synchronous SIGTRAP before its next user instruction; the handler writes the right
-//                value again, which the carrier keeps at %gs:0. Needs the right to open such events
-//                (root, CAP_PERFMON or perf_event_paranoid below 2). Not sound while a worker has
-//                SIGTRAP blocked, as glibc has inside pthread_create, nor over fork() in a worker,
-//                so it is never chosen unless asked for: UMCG_THREAD_POINTER=restored.
+//                context switch of the kernel thread. A perf event for context switches sends the
+//                carrier a synchronous SIGTRAP before its next user instruction; the handler writes
+//                the right value again, which the carrier keeps at %gs:0. Needs the right to open
+//                such events (root, CAP_PERFMON or perf_event_paranoid below 2). For measurements
+//                only: a context switch while a worker has SIGTRAP blocked, as in pthread_create()
+//                or fork(), ends the process. Never chosen unless asked for.
 //
 // The environment variable UMCG_THREAD_POINTER names a method; without it the first of the upper
 // two that works is used.
@@ -40,6 +38,11 @@ class carrier_thread_pointer {
   // On the kernel thread itself, before it hosts its first context; and when it hosts no more.
   void set_up() noexcept;
   void tear_down() noexcept;
+
+  // On the kernel thread, around what blocks signals and does not switch contexts: the kernel is
+  // told the thread pointer and keeps it by itself.
+  void tell_kernel() noexcept;
+  void keep_from_kernel() noexcept;
 
  private:
   void* current_ = nullptr;  // restored: where %gs points

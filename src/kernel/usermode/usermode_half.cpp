@@ -58,6 +58,12 @@ constexpr std::size_t colours = 8;
 
 std::size_t colour_of(const task& worker) noexcept { return worker.slot % colours * cache_line; }
 
+// The kernel thread that the caller runs on, if it is one that hosts contexts.
+carrier* carrier_of_caller() noexcept {
+  task* self = libumcg::current_task;
+  return self != nullptr ? of(*self).on.get() : nullptr;
+}
+
 void* created_worker_main(void* argument) {
   task& self = *static_cast<task*>(argument);
   hosted& mine = of(self);
@@ -167,7 +173,10 @@ std::error_code usermode::create(task& worker, std::size_t stack_size_bytes, ent
   int failed = ::pthread_attr_setstack(&attributes, its.own_stack.data(),
                                        its.own_stack.size() - colour_of(worker));
   if (failed == 0) {
+    carrier* host = carrier_of_caller();
+    if (host != nullptr) host->thread_pointer.tell_kernel();
     failed = ::pthread_create(&its.thread, &attributes, created_worker_main, &worker);
+    if (host != nullptr) host->thread_pointer.keep_from_kernel();
   }
   ::pthread_attr_destroy(&attributes);
   if (failed != 0) {
