@@ -71,6 +71,30 @@ TEST_F(many_operations, sleepers_wake_in_order) {
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end())) << "seed " << seed;
 }
 
+// Deadlines more than a second away are left to a timeout in the ring: a nearer one that comes up
+// later, one that is near, and another far one after the timeout has passed all end their sleeps.
+TEST_F(many_operations, far_and_near_deadlines_pass_in_order) {
+  group on = group::start({.servers = 1});
+  const deadline::clock::time_point begin = deadline::clock::now();
+  std::vector<int> order;
+  std::vector<worker> sleepers;
+  const auto sleep_for = [&](std::vector<int> until_ms) {
+    sleepers.push_back(on.spawn([&order, begin, until_ms] {
+      for (const int after_ms : until_ms) {
+        const deadline until(begin + std::chrono::milliseconds(after_ms));
+        umcg::sleep_until(until);
+        EXPECT_TRUE(until.passed()) << "early at " << after_ms << " ms";
+        order.push_back(after_ms);
+      }
+    }));
+  };
+  sleep_for({2000, 3500});
+  sleep_for({1500});
+  sleep_for({50, 1250});
+  sleepers.clear();
+  EXPECT_EQ(order, (std::vector{50, 1250, 1500, 2000, 3500}));
+}
+
 // As many descriptors as this process may have, less some for other things.
 int descriptors_left(int wanted) {
   rlimit limit{};
