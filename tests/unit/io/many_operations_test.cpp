@@ -78,7 +78,7 @@ TEST_F(many_operations, far_and_near_deadlines_pass_in_order) {
   const deadline::clock::time_point begin = deadline::clock::now();
   std::vector<int> order;
   std::vector<worker> sleepers;
-  const auto sleep_for = [&](std::vector<int> until_ms) {
+  const auto start_sleeper = [&](std::vector<int> until_ms) {
     sleepers.push_back(on.spawn([&order, begin, until_ms] {
       for (const int after_ms : until_ms) {
         const deadline until(begin + std::chrono::milliseconds(after_ms));
@@ -88,9 +88,9 @@ TEST_F(many_operations, far_and_near_deadlines_pass_in_order) {
       }
     }));
   };
-  sleep_for({2000, 3500});
-  sleep_for({1500});
-  sleep_for({50, 1250});
+  start_sleeper({2000, 3500});
+  start_sleeper({1500});
+  start_sleeper({50, 1250});
   sleepers.clear();
   EXPECT_EQ(order, (std::vector{50, 1250, 1500, 2000, 3500}));
 }
