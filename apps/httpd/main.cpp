@@ -25,19 +25,16 @@ void raise_descriptor_limit() {
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) std::perror("umcg-httpd: setrlimit RLIMIT_NOFILE");
 }
 
-std::string describe(const umcg::http::service_options& options) {
-  const std::string servers =
-      options.servers == 0
-          ? "one server per CPU"
-          : std::to_string(options.servers) + (options.servers == 1 ? " server" : " servers");
-  return servers + "; kernel " + options.kernel + ", reactor " + options.reactor;
+std::string count_of(unsigned servers) {
+  if (servers == 0) return "one server per CPU";
+  return std::to_string(servers) + (servers == 1 ? " server" : " servers");
 }
 
 int serve(httpd::configuration settings) {
-  const std::string description = describe(settings.service);
-  settings.service.on_ready = [&description](const umcg::net::endpoint& where) {
-    std::printf("umcg-httpd listening on http://%s/ (%s)\n", umcg::net::to_string(where).c_str(),
-                description.c_str());
+  const std::string servers = count_of(settings.service.servers);
+  settings.service.on_ready = [&servers](const umcg::net::endpoint& where, const std::string& how) {
+    std::printf("umcg-httpd listening on http://%s/ (%s; %s)\n",
+                umcg::net::to_string(where).c_str(), servers.c_str(), how.c_str());
     std::fflush(stdout);
   };
   umcg::http::service service(std::move(settings.service));

@@ -99,7 +99,7 @@ void serve_until_stopped(std::string_view where, service_core& service) {
       {.servers = options.servers, .kernel = options.kernel, .reactor = options.reactor});
   {
     const acceptors accepting(where, workers, service);
-    if (options.on_ready) options.on_ready(accepting.endpoint());
+    if (options.on_ready) options.on_ready(accepting.endpoint(), workers.description());
     service.stopping.wait();
   }
   drain(service);

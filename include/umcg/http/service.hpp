@@ -30,8 +30,9 @@ struct service_options {
   // How long requests that have begun may take to finish after stop(). Then their connections are
   // ended.
   std::chrono::milliseconds drain_duration = std::chrono::seconds(10);
-  // Called once by run(), when connections are accepted, with the port that the kernel chose.
-  std::function<void(const net::endpoint&)> on_ready = {};
+  // Called once by run(), when connections are accepted, with the port that the kernel chose and
+  // group::description(): the kernel half and the reactor in use, and why.
+  std::function<void(const net::endpoint& where, const std::string& how)> on_ready = {};
 };
 
 class service_core;
