@@ -18,8 +18,8 @@ struct group_options {
   unsigned servers = 0;          // 0: one for each CPU this process may use; at most 256
   std::string kernel = "auto";   // how workers are run: auto, usermode
   std::string reactor = "auto";  // how they wait for I/O: auto, io_uring
-  std::size_t stack_size_bytes =
-      256 * 1024;  // address space of a worker's stack; memory is used as it is touched
+  // Address space of a worker's stack; memory is used as it is touched.
+  std::size_t stack_size_bytes = 256 * 1024;
   std::size_t workers_max = 0;  // at most so many at once; 0: as many as memory allows
 };
 

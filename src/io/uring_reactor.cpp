@@ -27,8 +27,8 @@ static_assert(alignof(operation) > tag_mask);
 
 // A deadline at least so far away is left to a timeout in the ring. A new one is needed only when
 // an earlier deadline comes up, so a service whose deadlines move on with each request seldom needs
-// one, while a wait with a timeout sets a timer and takes it back each time. The ones in the ring
-// that nobody needs any more are no more than the seconds of the longest deadline.
+// one, while a wait with a timeout sets a timer and takes it back each time. What nobody needs any
+// more stays in the ring until it passes.
 constexpr deadline::clock::duration alarm_least = std::chrono::seconds(1);
 
 __kernel_timespec kernel_time(std::chrono::nanoseconds time) noexcept {
@@ -275,11 +275,11 @@ bool uring_reactor::alarm_comes_by(deadline end) noexcept {
   if (alarm_ <= end) return true;
   if (end.when() - deadline::clock::now() < alarm_least) return false;
   alarm_ = end;
-  __kernel_timespec at = kernel_time(end.when().time_since_epoch());
+  // One that a failed submission has left in the queue comes at this earlier time too.
+  alarm_time_ = kernel_time(end.when().time_since_epoch());
   io_uring_sqe& entry = next_entry();
-  ::io_uring_prep_timeout(&entry, &at, 0, IORING_TIMEOUT_ABS);
+  ::io_uring_prep_timeout(&entry, &alarm_time_, 0, IORING_TIMEOUT_ABS);
   ::io_uring_sqe_set_data64(&entry, static_cast<std::uint64_t>(tag::alarm));
-  ::io_uring_submit(&ring_);  // which reads `at`
   return true;
 }
 

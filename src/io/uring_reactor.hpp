@@ -53,6 +53,7 @@ class uring_reactor final : public reactor {
   bool listens_ = false;            // a read of the eventfd is under way
   std::uint64_t unpark_count_ = 0;  // where the read of the eventfd puts its count
   deadline alarm_;                  // the earliest timeout under way in the ring
+  __kernel_timespec alarm_time_{};  // the same, where the kernel reads it when it is submitted
 
   base::unique_fd unparked_;              // an eventfd; fixed
   std::atomic<bool> unpark_sent_{false};  // one write for each park is enough

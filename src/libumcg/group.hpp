@@ -38,8 +38,8 @@ struct server_part {
   idle_workers queue;            // own lock; others take from it when they have nothing
   parking* sleep = nullptr;      // fixed while registered
   bool takes_own_first = false;  // fixed while registered: what it pushes itself, it takes next
-  std::uint32_t direct_runs =
-      0;  // its carrier only: how many more workers may follow each other without the server
+  // Its carrier only: how many more workers may follow each other without the server.
+  std::uint32_t direct_runs = 0;
   std::uint32_t steal_from = 0;  // its carrier only: where it looks first
   bool was_parked = false;       // its carrier only: it has taken no worker since
   bool was_summoned = false;     // its carrier only: and somebody summoned it

@@ -68,8 +68,8 @@ int become(group& in, task_kind kind, std::intptr_t tag) noexcept {
   fill(*self, *in.plug, tag);
   self->in = &in;
   self->kind = kind;
-  in.members.fetch_add(
-      1);  // before anybody can see it: a group with a worker that never ran is not empty
+  // Before anybody can see it: a group with a worker that never ran is not empty.
+  in.members.fetch_add(1);
   return 0;
 }
 
