@@ -59,6 +59,15 @@ typedef intptr_t umcg_tid; /* a task */
 bool umcg_enabled(void);
 const char* umcg_kernel_half(void);
 
+/*
+ * Chooses the kernel half, before anything else of this library is called: "auto" (what works best
+ * on this machine), "usermode" (workers are contexts that servers switch between in user mode) or
+ * "futex" (workers are kernel threads that hand each other the turn; slow, and works everywhere).
+ * Errors: EINVAL (no such half), ENOTSUP (it does not work on this machine), EBUSY (another one is
+ * in use).
+ */
+int umcg_use_kernel_half(const char* name);
+
 /* Nanoseconds of CLOCK_MONOTONIC: what deadlines are counted in. */
 uint64_t umcg_get_time_ns(void);
 
@@ -152,8 +161,8 @@ int umcg_unregister_task(void);
 
 /*
  * Waits to be woken, swapped into, run (a worker, by umcg_run_worker()), or for the deadline.
- * Returns 0 at once when a wake is queued. Errors: EINVAL (not registered), ETIMEDOUT (the deadline
- * passed and no wake came). A worker whose deadline passes is put into the idle workers list, and
+ * Returns 0 at once when a wake is queued. Errors: EINVAL (not registered), EBUSY (between
+ * umcg_block_begin() and umcg_block_end()), ETIMEDOUT (the deadline passed and no wake came). A worker whose deadline passes is put into the idle workers list, and
  * the call returns when a server runs it.
  */
 int umcg_wait(uint64_t deadline_ns);
@@ -172,10 +181,21 @@ int umcg_wake(umcg_tid next, bool same_cpu);
  * worker stops last. If the caller has a queued wake it does not stop: `next` is woken, and the
  * call returns 0. Swapping to oneself returns 0. Errors: EINVAL (not registered; kinds or groups
  * differ; UMCG_NONE), ESRCH (`next` is not registered or has ended), EBUSY
- * (`next` is in the idle workers list: it belongs to the servers), ETIMEDOUT. On an error before
+ * (`next` is in the idle workers list: it belongs to the servers; or as umcg_wait()), ETIMEDOUT. On an error before
  * the wait nothing has happened.
  */
 int umcg_swap(umcg_tid next, uint64_t deadline_ns);
+
+/*
+ * Marks a call that blocks the kernel thread - a file, a lock of another library, a page that is not
+ * there - so that the server of the calling worker runs others meanwhile: umcg_run_worker() returns
+ * with UMCG_STOP_BLOCKED, and after umcg_block_end() the worker is in the idle workers list and goes
+ * on when a server runs it. Between the two it must not call umcg_wait() or umcg_swap() (EBUSY).
+ * Pairs nest. errno is kept. Without effect on threads that are not workers, and with a kernel half
+ * that cannot do it ("usermode" as of now): the call then blocks the server.
+ */
+void umcg_block_begin(void);
+void umcg_block_end(void);
 
 /* --- serving: the caller must be a server --- */
 

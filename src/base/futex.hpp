@@ -19,4 +19,9 @@ void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
 // Wakes at most `count` sleepers. `word` may already be gone: only its address is used.
 void futex_wake(const std::atomic<std::uint32_t>& word, int count = 1) noexcept;
 
+// A sleep that ends early when it should: `word` is 1 when there is a reason to, and the sleeper
+// takes it. False: the deadline passed first.
+bool sleep_until_set(std::atomic<std::uint32_t>& word, deadline until) noexcept;
+void set_and_wake(std::atomic<std::uint32_t>& word) noexcept;
+
 }  // namespace umcg::base

@@ -1,21 +1,49 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/select.hpp"
 
+#include <array>
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <utility>
+
+#include "kernel/futex/futex_half.hpp"
 #include "kernel/usermode/thread_pointer.hpp"
 #include "kernel/usermode/usermode_half.hpp"
 
 namespace umcg::kernel {
 
-choice select_half(std::string_view name) {
-  if (name != "auto" && name != "usermode") {
-    return {nullptr, "kernel half \"" + std::string(name) +
-                         "\" is not available in this build: use auto or usermode"};
-  }
+namespace {
+
+constexpr std::array<std::string_view, 3> names = {"auto", "usermode", "futex"};
+
+choice usermode_choice() {
   std::string problem;
   libumcg::half* half = usermode::usermode_half(problem);
-  if (half == nullptr) return {nullptr, "no kernel half works on this machine: " + problem};
+  if (half == nullptr) return {nullptr, "kernel half usermode does not work here: " + problem};
   return {half, std::string("kernel half usermode, thread pointer by ") +
                     usermode::name_of(usermode::thread_pointer_method_in_use())};
+}
+
+choice futex_choice(std::string why) {
+  return {&futex::futex_half(), "kernel half futex" + std::move(why)};
+}
+
+}  // namespace
+
+bool is_half_name(std::string_view name) noexcept {
+  return std::ranges::find(names, name) != names.end();
+}
+
+choice select_half(std::string_view name) {
+  if (name == "futex") return futex_choice(", as asked for");
+  if (name == "usermode") return usermode_choice();
+  if (name == "auto") {
+    choice best = usermode_choice();
+    return best.half != nullptr ? best : futex_choice(": " + best.reason);
+  }
+  return {nullptr, "kernel half \"" + std::string(name) +
+                       "\" is not available in this build: use auto, usermode or futex"};
 }
 
 }  // namespace umcg::kernel
@@ -24,14 +52,32 @@ namespace umcg::libumcg {
 
 namespace {
 
-const kernel::choice& default_choice() noexcept {
-  static const kernel::choice chosen = kernel::select_half("auto");
-  return chosen;
+std::atomic<const kernel::choice*> default_choice{nullptr};
+
+// The first to choose decides.
+const kernel::choice* choose(std::string_view name) {
+  auto* made = new kernel::choice(kernel::select_half(name));
+  const kernel::choice* before = nullptr;
+  if (default_choice.compare_exchange_strong(before, made)) return made;
+  delete made;
+  return before;
+}
+
+const kernel::choice& chosen() noexcept {
+  const kernel::choice* choice = default_choice.load();
+  return choice != nullptr ? *choice : *choose("auto");
 }
 
 }  // namespace
 
-half* default_half() noexcept { return default_choice().half; }
-const char* default_half_reason() noexcept { return default_choice().reason.c_str(); }
+half* default_half() noexcept { return chosen().half; }
+const char* default_half_reason() noexcept { return chosen().reason.c_str(); }
+
+int choose_default_half(std::string_view name) noexcept {
+  if (!kernel::is_half_name(name)) return EINVAL;
+  const kernel::choice wanted = kernel::select_half(name);
+  if (wanted.half == nullptr) return ENOTSUP;
+  return choose(name)->half == wanted.half ? 0 : EBUSY;
+}
 
 }  // namespace umcg::libumcg

@@ -15,7 +15,8 @@ struct choice {
   std::string reason;             // one line for the log: what was chosen and why, or what to do
 };
 
-// `name`: "auto", "usermode", "futex" or "native".
+// `name`: "auto", "usermode", "futex".
+bool is_half_name(std::string_view name) noexcept;
 choice select_half(std::string_view name);
 
 }  // namespace umcg::kernel

@@ -89,6 +89,11 @@ bool umcg_enabled() { return core::default_half() != nullptr; }
 
 const char* umcg_kernel_half() { return core::default_half_reason(); }
 
+int umcg_use_kernel_half(const char* name) {
+  const int failed = name != nullptr ? core::choose_default_half(name) : EINVAL;
+  return failed != 0 ? fail(failed) : 0;
+}
+
 std::uint64_t umcg_get_time_ns() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -163,6 +168,7 @@ int umcg_unregister_task() {
 int umcg_wait(std::uint64_t deadline_ns) {
   task* self = current_task;
   if (self == nullptr) return fail(EINVAL);
+  if (self->blocking != 0) return fail(EBUSY);
   const core::preempt_guard guard(self);
   return core::wait(*self, deadline_at(deadline_ns)) ? 0 : fail(ETIMEDOUT);
 }
@@ -179,6 +185,7 @@ int umcg_swap(umcg_tid next, std::uint64_t deadline_ns) {
   task* self = current_task;
   if (self == nullptr || next == UMCG_NONE) return fail(EINVAL);
   if (next == core::id_of(*self)) return 0;
+  if (self->blocking != 0) return fail(EBUSY);
   const task_reference target = core::find_task(next);
   if (!is_registered(target)) return fail(ESRCH);
   if (!may_swap(*self, *target.who)) return fail(EINVAL);
@@ -194,6 +201,22 @@ int umcg_swap(umcg_tid next, std::uint64_t deadline_ns) {
       break;
   }
   return 0;
+}
+
+void umcg_block_begin() {
+  task* self = current_task;
+  if (self == nullptr || self->kind != task_kind::worker) return;
+  const int saved_errno = errno;
+  core::leave_server(*self);
+  errno = saved_errno;
+}
+
+void umcg_block_end() {
+  task* self = current_task;
+  if (self == nullptr || self->kind != task_kind::worker) return;
+  const int saved_errno = errno;
+  core::return_to_servers(*self);
+  errno = saved_errno;
 }
 
 umcg_tid umcg_get_idle_worker(bool wait) { return take_worker(deadline::never(), wait); }

@@ -10,18 +10,18 @@ namespace umcg::libumcg {
 
 namespace {
 
-// The worker that follows directly on the same carrier, without a detour through the server's
-// context: half the switches. Only while the server allows it, so that it gets its turn for
-// completions.
-task* direct_successor(task& server) noexcept {
+// Who goes on where a worker of `server` stops. The next worker follows directly on the same
+// carrier, without a detour through the server's context: half the switches. Only while the server
+// allows it, so that it gets its turn for completions.
+task& successor(task& server) noexcept {
   server_part& serving = *server.serving;
-  if (serving.direct_runs == 0) return nullptr;
+  if (serving.direct_runs == 0) return server;
   task* worker = serving.queue.take();
-  if (worker == nullptr) return nullptr;
+  if (worker == nullptr) return server;
   --serving.direct_runs;
   UMCG_ASSERT(worker->state.run_held());
   worker->server = &server;
-  return worker;
+  return *worker;
 }
 
 void end_of(task& worker) noexcept {
@@ -39,7 +39,7 @@ void commit(task* departed) noexcept {
   if (departed == nullptr) return;
   switch (departed->why) {
     case stop::blocked:
-      departed->state.block();
+      if (departed->state.block_or_list()) publish(*departed);
       break;
     case stop::waited:
       if (!departed->wait_until.is_never()) arm_deadline(*departed);
@@ -60,10 +60,27 @@ void commit(task* departed) noexcept {
 }
 
 void depart(task& self, stop why) noexcept {
+  UMCG_ASSERT(self.blocking == 0);
   self.why = why;
+  commit(self.plug.load()->switch_to(self, successor(*self.server), &self));
+}
+
+void leave_server(task& self) noexcept {
+  half& plug = *self.plug.load();
+  if (!plug.can_leave() || self.blocking++ != 0) return;
+  self.preempt_off.enter();
+  self.why = stop::blocked;
   task& server = *self.server;
-  task* successor = direct_successor(server);
-  commit(self.plug.load()->switch_to(self, successor != nullptr ? *successor : server, &self));
+  self.server = nullptr;
+  plug.leave(self, successor(server));
+}
+
+void return_to_servers(task& self) noexcept {
+  if (self.blocking == 0 || --self.blocking != 0) return;
+  if (self.state.come_back()) publish(self);
+  commit(self.plug.load()->come_back(self));
+  self.preempt_off.exit();
+  honour_preempt_request();
 }
 
 void preempt_guard::leave() noexcept {

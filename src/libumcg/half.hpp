@@ -22,7 +22,8 @@ class half {
   virtual std::string_view name() const noexcept = 0;
 
   // The calling thread becomes a task of the kind that `self` says: it can sleep, be roused, be
-  // switched away from. A worker has every signal blocked from here to detach().
+  // switched away from. Where a worker leaves its kernel thread, every signal is blocked on that
+  // from here to detach().
   virtual void attach(task& self) noexcept = 0;
   virtual void detach(task& self) noexcept = 0;
 
@@ -51,6 +52,13 @@ class half {
   // or null. Returns the same from whoever continues `from`, maybe on another kernel thread.
   virtual task* switch_to(task& from, task& to, task* departed) noexcept = 0;
 
+  // Whether a worker can go on without a server, beside the one that it has left. If so: leave()
+  // continues `to` and returns at once, `to` being handed `self` as the departed task; come_back()
+  // sleeps until the worker is switched to and returns what switch_to() would.
+  virtual bool can_leave() const noexcept { return false; }
+  virtual void leave(task& /*self*/, task& /*to*/) noexcept {}
+  virtual task* come_back(task& /*self*/) noexcept { return nullptr; }
+
   // Sleeps until rouse() or the deadline (false). A rouse before the sleep is not lost; at most one
   // is remembered.
   virtual bool sleep(task& self, deadline until) noexcept = 0;
@@ -66,5 +74,7 @@ class half {
 // Defined by the kernel layer.
 half* default_half() noexcept;
 const char* default_half_reason() noexcept;
+// Makes the half of that name the default. Returns 0 or an error number; see umcg_use_kernel_half().
+int choose_default_half(std::string_view name) noexcept;
 
 }  // namespace umcg::libumcg

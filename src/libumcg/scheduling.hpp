@@ -20,6 +20,12 @@ namespace umcg::libumcg {
 // Returns when somebody runs the worker again, maybe on another server.
 void depart(task& self, stop why) noexcept;
 
+// A worker that is about to block its kernel thread goes on without a server, which runs others
+// meanwhile; and comes back through the idle workers list. Pairs nest; the outermost counts. Where
+// the half cannot do that, nothing happens.
+void leave_server(task& self) noexcept;
+void return_to_servers(task& self) noexcept;
+
 // Runs on whoever was continued: completes the departure of the task whose registers are now saved.
 // Null: nothing.
 void commit(task* departed) noexcept;

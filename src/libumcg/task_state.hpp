@@ -26,7 +26,7 @@
 // next wait consumes it. A deadline that passes is remembered the same way; a wake beats a deadline
 // whenever both came.
 //
-// Layout: bits 0-5 state as in the kernel patches, 7 preempt requested, 11-17 flags, 18-33 low bits
+// Layout: bits 0-5 state as in the kernel patches, 7 preempt requested, 10-17 flags, 18-33 low bits
 // of the id's generation, 34-63 a sequence number that every move increments: the word never
 // returns to an earlier value while anybody still compares with it. A clock in its place (as in the
 // patches) costs 20 ns a move and orders nothing.
@@ -55,6 +55,8 @@ class task_state {
   static constexpr std::uint64_t blocked = 3;
   static constexpr std::uint64_t state_mask = 0x3f;
   static constexpr std::uint64_t preempt_requested = 1U << 7;
+  // A blocked worker came back before its departure was committed.
+  static constexpr std::uint64_t unblocked = 1U << 10;
   // A worker's wait was ended by a wake: its deadline comes too late.
   static constexpr std::uint64_t woken = 1U << 11;
   static constexpr std::uint64_t timed_out = 1U << 12;
@@ -94,11 +96,33 @@ class task_state {
   bool run_held() noexcept { return move(held, running); }
   // Runs a waiting worker directly: that is its wake.
   bool run_waiting() noexcept { return move(waiting, running | woken); }
-  void block() noexcept { must_dropping(running, blocked, preempt_requested); }
   void unblock() noexcept { must(blocked, listed); }
   void yield() noexcept { must_dropping(running, listed, preempt_requested); }
   void attach() noexcept { must(running, attached); }
   void detach() noexcept { must(attached, running); }
+
+  // Running to blocked; or, when the worker has come back already, to listed (true: the caller
+  // publishes).
+  bool block_or_list() noexcept {
+    bool lists = false;
+    change([&lists](std::uint64_t old) {
+      UMCG_ASSERT((old & place_mask) == running);
+      lists = (old & unblocked) != 0;
+      return (old & ~place_mask & ~preempt_requested & ~unblocked) | (lists ? listed : blocked);
+    });
+    return lists;
+  }
+
+  // A worker that has left its server comes back: blocked to listed (true: the caller publishes);
+  // or, when its departure is not committed yet, leaves that to whoever commits it.
+  bool come_back() noexcept {
+    bool lists = false;
+    change([&lists](std::uint64_t old) {
+      lists = (old & place_mask) == blocked;
+      return lists ? (old & ~place_mask) | listed : old | unblocked;
+    });
+    return lists;
+  }
 
   // Running to waiting; or, when a wake or the deadline is there already, to listed (true: the
   // caller publishes).

@@ -124,17 +124,10 @@ class usermode final : public libumcg::half {
   }
 
   bool sleep(task& self, deadline until) noexcept override {
-    while (self.roused.exchange(0) == 0) {
-      if (until.passed()) return false;
-      base::futex_wait(self.roused, 0, until);
-    }
-    return true;
+    return base::sleep_until_set(self.roused, until);
   }
 
-  void rouse(task& sleeper) noexcept override {
-    sleeper.roused.store(1);
-    base::futex_wake(sleeper.roused);
-  }
+  void rouse(task& sleeper) noexcept override { base::set_and_wake(sleeper.roused); }
 
   std::error_code interrupt(task& worker, int signal) noexcept override {
     const carrier* host = of(worker).on.get();

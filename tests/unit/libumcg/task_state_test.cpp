@@ -74,7 +74,7 @@ struct certain_move {
 
 const std::vector<certain_move> certain_moves{
     {"unhold", &task_state::unhold, task_state::held, task_state::listed},
-    {"block", &task_state::block, task_state::running, task_state::blocked},
+    {"block_or_list", &task_state::block_or_list, task_state::running, task_state::blocked},
     {"unblock", &task_state::unblock, task_state::blocked, task_state::listed},
     {"yield", &task_state::yield, task_state::running, task_state::listed},
     {"attach", &task_state::attach, task_state::running, task_state::attached},
@@ -116,14 +116,32 @@ TEST(task_state_flags, SurviveMovesOfPlace) {
   EXPECT_TRUE(state.hold());
   EXPECT_TRUE(state.run_held());
   EXPECT_EQ(state.look(), task_state::running | task_state::wake_queued);
-  state.block();
+  EXPECT_FALSE(state.block_or_list());
   state.unblock();
   EXPECT_EQ(state.look(), task_state::listed | task_state::wake_queued);
 }
 
+TEST(task_state_blocking, WhoComesBackEarlyIsListedByWhoeverCommits) {
+  task_state state;
+  begin_at(state, task_state::running);
+  EXPECT_FALSE(state.come_back());
+  EXPECT_EQ(state.place(), task_state::running);
+  EXPECT_TRUE(state.block_or_list());
+  EXPECT_EQ(state.look(), task_state::listed);
+}
+
+TEST(task_state_blocking, WhoComesBackLateListsItself) {
+  task_state state;
+  begin_at(state, task_state::running);
+  EXPECT_FALSE(state.block_or_list());
+  EXPECT_EQ(state.look(), task_state::blocked);
+  EXPECT_TRUE(state.come_back());
+  EXPECT_EQ(state.look(), task_state::listed);
+}
+
 TEST(task_state_flags, APreemptionRequestEndsWithTheRun) {
   const std::array<std::function<void(task_state&)>, 4> stops{
-      &task_state::block, &task_state::yield, &task_state::wait_or_list,
+      &task_state::block_or_list, &task_state::yield, &task_state::wait_or_list,
       [](task_state& state) { EXPECT_TRUE(state.take_preempt_request()); }};
   for (const auto& stop : stops) {
     task_state state;
