@@ -162,8 +162,9 @@ int umcg_unregister_task(void);
 /*
  * Waits to be woken, swapped into, run (a worker, by umcg_run_worker()), or for the deadline.
  * Returns 0 at once when a wake is queued. Errors: EINVAL (not registered), EBUSY (between
- * umcg_block_begin() and umcg_block_end()), ETIMEDOUT (the deadline passed and no wake came). A worker whose deadline passes is put into the idle workers list, and
- * the call returns when a server runs it.
+ * umcg_block_begin() and umcg_block_end()), ETIMEDOUT (the deadline passed and no wake came). A
+ * worker whose deadline passes is put into the idle workers list, and the call returns when a
+ * server runs it.
  */
 int umcg_wait(uint64_t deadline_ns);
 
@@ -181,18 +182,18 @@ int umcg_wake(umcg_tid next, bool same_cpu);
  * worker stops last. If the caller has a queued wake it does not stop: `next` is woken, and the
  * call returns 0. Swapping to oneself returns 0. Errors: EINVAL (not registered; kinds or groups
  * differ; UMCG_NONE), ESRCH (`next` is not registered or has ended), EBUSY
- * (`next` is in the idle workers list: it belongs to the servers; or as umcg_wait()), ETIMEDOUT. On an error before
- * the wait nothing has happened.
+ * (`next` is in the idle workers list: it belongs to the servers; or as umcg_wait()), ETIMEDOUT. On
+ * an error before the wait nothing has happened.
  */
 int umcg_swap(umcg_tid next, uint64_t deadline_ns);
 
 /*
- * Marks a call that blocks the kernel thread - a file, a lock of another library, a page that is not
- * there - so that the server of the calling worker runs others meanwhile: umcg_run_worker() returns
- * with UMCG_STOP_BLOCKED, and after umcg_block_end() the worker is in the idle workers list and goes
- * on when a server runs it. Between the two it must not call umcg_wait() or umcg_swap() (EBUSY).
- * Pairs nest. errno is kept. Without effect on threads that are not workers, and with a kernel half
- * that cannot do it ("usermode" as of now): the call then blocks the server.
+ * Marks a call that blocks the kernel thread - a file, a lock of another library, a page that is
+ * not there - so that the server of the calling worker runs others meanwhile: umcg_run_worker()
+ * returns with UMCG_STOP_BLOCKED, and after umcg_block_end() the worker is in the idle workers list
+ * and goes on when a server runs it. Between the two it must not call umcg_wait() or umcg_swap()
+ * (EBUSY). Pairs nest. errno is kept. Without effect on threads that are not workers, and with a
+ * kernel half that cannot do it ("usermode" as of now): the call then blocks the server.
  */
 void umcg_block_begin(void);
 void umcg_block_end(void);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/select.hpp"
 
-#include <array>
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <utility>

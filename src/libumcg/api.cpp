@@ -128,7 +128,7 @@ umcg_t umcg_create_group(std::uint32_t flags) {
   if (flags != 0) {
     if (const int failed = core::install_preemption()) return no_group(failed);
   }
-  auto* made = new (std::nothrow) group(flags, *plug);
+  auto* made = new (std::nothrow) group(flags != 0, *plug);
   return made != nullptr ? reinterpret_cast<umcg_t>(made) : no_group(ENOMEM);
 }
 

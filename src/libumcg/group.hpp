@@ -50,15 +50,14 @@ struct server_part {
 constexpr std::size_t servers_max = 256;
 
 struct group {
-  explicit group(std::uint32_t group_flags, half& group_half)
-      : flags(group_flags), plug(&group_half) {}
+  group(bool with_preemption, half& group_half) : preemptible(with_preemption), plug(&group_half) {}
   ~group() {
     while (visitors.load() != 0) ::sched_yield();
   }
   group(const group&) = delete;
   group& operator=(const group&) = delete;
 
-  const std::uint32_t flags;
+  const bool preemptible;
   half* const plug;
   idle_workers shared;  // for wakes from outside the group's servers
   idle_servers parked;

@@ -74,7 +74,8 @@ class half {
 // Defined by the kernel layer.
 half* default_half() noexcept;
 const char* default_half_reason() noexcept;
-// Makes the half of that name the default. Returns 0 or an error number; see umcg_use_kernel_half().
+// Makes the half of that name the default. Returns 0 or an error number; see
+// umcg_use_kernel_half().
 int choose_default_half(std::string_view name) noexcept;
 
 }  // namespace umcg::libumcg

@@ -67,6 +67,7 @@ int become(group& in, task_kind kind, std::intptr_t tag) noexcept {
   }
   fill(*self, *in.plug, tag);
   self->in = &in;
+  self->preemptible = in.preemptible;
   self->kind = kind;
   // Before anybody can see it: a group with a worker that never ran is not empty.
   in.members.fetch_add(1);

@@ -69,7 +69,7 @@ int set_preemption_signal(int signal) noexcept {
 int preempt(const task_reference& worker) noexcept {
   task& who = *worker.who;
   if (who.kind != task_kind::worker) return EINVAL;
-  if ((who.in->flags & UMCG_GROUP_ENABLE_PREEMPTION) == 0) return ENOTSUP;
+  if (!who.preemptible) return ENOTSUP;
   switch (who.state.request_preempt(worker.generation)) {
     case preempt_result::not_running:
       return worker.current() ? EAGAIN : ESRCH;

@@ -35,10 +35,12 @@ struct alignas(64) task {
   task_state state;        // shared word
   task* next = nullptr;    // owned by the list it is in
   task* server = nullptr;  // worker: who runs it; passes with the run
-  group* in = nullptr;     // fixed while registered; null for basic tasks
-  // These two are fixed while registered. A waker that comes late may read another life's.
+  // These are fixed while registered. Whoever comes late with an id may read another life's, and
+  // must not follow `in`: the group may be gone.
+  std::atomic<group*> in{nullptr};  // null for basic tasks
   std::atomic<half*> plug{nullptr};
   std::atomic<task_kind> kind{task_kind::none};
+  std::atomic<bool> preemptible{false};
   stop why = stop::none;      // worker: set by itself before it departs, read by whoever commits it
   preempt_depth preempt_off;  // worker: own thread and its signal handler only
   std::uint8_t blocking = 0;  // worker: own thread only: how deep in regions without a server

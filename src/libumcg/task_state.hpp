@@ -6,21 +6,25 @@
 //
 // A worker's states, and who makes each move:
 //
-//   none --publish_new--> listed --hold--> held --run--> running
-//   running --block--> blocked --unblock--> listed            (its server's carrier; whoever
-//   completes) running --wait--> waiting --wake / time_out--> listed     (its server's carrier; any
-//   thread) running --yield--> listed                                 (its server's carrier, also
-//   for a preemption) waiting --run--> running                                  (a server or a
-//   swapping worker) running --leave--> none                                   (unregister, exit)
+//   none    --begin-->              listed    the registering thread
+//   listed  --hold-->               held      a server that looks for work
+//   held    --run_held-->           running   that server; a worker that swaps to it
+//   running --block_or_list-->      blocked   its server's carrier
+//   blocked --unblock, come_back--> listed    whoever completes; the worker's own thread
+//   running --wait_or_list-->       waiting   its server's carrier
+//   waiting --wake, time_out-->     listed    any thread
+//   waiting --run_waiting-->        running   a worker that swaps to it
+//   running --yield-->              listed    its server's carrier, also for a preemption
+//   running --end-->                none      unregister, thread exit
 //
 // listed: in the idle workers list, owned by the list. held: owned by the server that took it. A
 // server or basic task is running, or waiting (in umcg_wait or umcg_swap), or a server is attached
 // (a worker runs on it).
 //
-// wait, block and yield are made by the context that runs next on the carrier, after the worker's
-// registers have been saved: whoever sees waiting or listed may run the worker at once. So no waker
-// has to look whether the worker "has left yet", which is what the published prototype's wakers
-// spin on.
+// wait_or_list, block_or_list and yield are made by the context that runs next on the carrier,
+// after the worker's registers have been saved: whoever sees waiting or listed may run the worker
+// at once. So no waker has to look whether the worker "has left yet", which is what the published
+// prototype's wakers spin on.
 //
 // A wake of a task that is not waiting sets wake_queued: at most one is remembered, and the task's
 // next wait consumes it. A deadline that passes is remembered the same way; a wake beats a deadline

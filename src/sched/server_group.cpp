@@ -65,7 +65,7 @@ void run_workers(task& self, event_source& source, const std::atomic<bool>& stop
 }  // namespace
 
 server_group::server_group(libumcg::half& plug, const limits& limits) noexcept
-    : group_(0, plug), limits_(limits) {}
+    : group_(false, plug), limits_(limits) {}
 
 void server_group::serve(event_source& source, unsigned number,
                          std::atomic<std::uint32_t>& started) noexcept {

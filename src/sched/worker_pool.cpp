@@ -43,6 +43,7 @@ worker_record* server_group::make_record(std::size_t stack_size_bytes,
   }
   self->plug = group_.plug;
   self->in = &group_;
+  self->preemptible = group_.preemptible;
   self->kind = libumcg::task_kind::worker;
   error = record->make_thread(stack_size_bytes);
   if (!error) return record;

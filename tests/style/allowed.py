@@ -11,4 +11,5 @@ ALLOWED = {
     ("sleep", "include/umcg/worker.hpp"): "declares umcg::sleep_for",
     ("sleep", "apps/hello/main.cpp"): "the README's program waits as a real handler would",
     ("sleep", "src/http/service_run.cpp"): "nothing to wait for: retries accept when it cannot",
+    ("sleep", "tests/contract/real_world.cpp"): "gives other threads time to fall asleep",
 }

@@ -26,9 +26,9 @@ namespace {
 struct threaded {
   // 1: the thread may go on, with `departed`. Set by whoever continues it, taken by itself.
   std::atomic<std::uint32_t> turn{0};
-  task* departed = nullptr;                   // passes with the turn
-  std::atomic<std::int32_t> kernel_thread{0}; // fixed once the thread is a task
-  pthread_t thread{};                         // a created worker; fixed after create()
+  task* departed = nullptr;                    // passes with the turn
+  std::atomic<std::int32_t> kernel_thread{0};  // fixed once the thread is a task
+  pthread_t thread{};                          // a created worker; fixed after create()
   libumcg::half::entry_function entry = nullptr;
 };
 static_assert(sizeof(threaded) <= sizeof(task::half_storage));
@@ -109,8 +109,8 @@ class futex final : public libumcg::half {
   void rouse(task& sleeper) noexcept override { base::set_and_wake(sleeper.roused); }
 
   std::error_code interrupt(task& worker, int signal) noexcept override {
-    const long result = base::raw_syscall(SYS_tgkill, ::getpid(),
-                                          of(worker).kernel_thread.load(), signal);
+    const long result =
+        base::raw_syscall(SYS_tgkill, ::getpid(), of(worker).kernel_thread.load(), signal);
     return make_error(static_cast<int>(-result));
   }
 };

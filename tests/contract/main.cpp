@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// The contract as a program of its own: runs T1 to T57 over one kernel half and prints what each
+// came to. Linked statically it needs nothing of the tree it was built in.
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include <gtest/gtest.h>
+
+#include "contract/harness.hpp"
+#include "contract/settings.hpp"
+
+namespace contract {
+
+options& settings() {
+  static options given;
+  return given;
+}
+
+namespace {
+
+constexpr int exit_usage = 2;
+constexpr int exit_not_here = 77;
+
+constexpr std::string_view usage =
+    "usage: umcg-contract [--kernel NAME] [--long] [--list] [--gtest_filter=T07*]\n"
+    "\n"
+    "Tests the contract of libumcg, T1 to T57, over one kernel half of this machine.\n"
+    "\n"
+    "  --kernel NAME   usermode, futex, native or auto (the default): exits with 77\n"
+    "                  where the machine cannot have it\n"
+    "  --long          ten times the rounds in tests of races\n"
+    "  --list          what is tested\n";
+
+// Keeps what became of each test and prints it as a table at the end.
+class table : public testing::EmptyTestEventListener {
+  void OnTestEnd(const testing::TestInfo& test) override {
+    const testing::TestResult& result = *test.result();
+    std::string verdict = result.Failed() ? "FAILED" : result.Skipped() ? "skipped" : "passed";
+    for (int at = 0; result.Skipped() && at < result.total_part_count(); ++at) {
+      const testing::TestPartResult& part = result.GetTestPartResult(at);
+      if (part.skipped()) verdict += std::string(": ") + part.message();
+    }
+    if (verdicts_.emplace(test.name(), verdict).second == false && result.Failed()) {
+      verdicts_[test.name()] = verdict;
+    }
+  }
+
+  void OnTestProgramEnd(const testing::UnitTest& /*all*/) override {
+    std::cout << "\nThe contract over half " << half_name() << " (" << umcg_kernel_half() << ")\n";
+    for (const auto& [name, verdict] : verdicts_) {
+      const std::size_t number_end = name.find('_');
+      std::cout << "  " << name.substr(0, number_end) << "  "
+                << (number_end < name.size() ? name.substr(number_end + 1) : "") << ": " << verdict
+                << "\n";
+    }
+    std::cout.flush();
+  }
+
+  std::map<std::string, std::string> verdicts_;
+};
+
+// Takes our own arguments out; gtest has taken its own. False: one is not known.
+bool read_arguments(int argc, char** argv) {
+  for (int at = 1; at < argc; ++at) {
+    const std::string_view argument = argv[at];
+    if (argument == "--kernel" && at + 1 < argc) {
+      settings().half = argv[++at];
+    } else if (argument == "--long") {
+      settings().is_long = true;
+    } else if (argument == "--list") {
+      testing::GTEST_FLAG(list_tests) = true;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "--is-registered") == 0) {
+    // What T22 asks of the image that it starts.
+    return umcg_unregister_task() == -1 && umcg_get_task_state(umcg_get_utid()) == 0 ? 0 : 1;
+  }
+  testing::InitGoogleTest(&argc, argv);
+  if (!read_arguments(argc, argv)) {
+    std::cerr << usage;
+    return exit_usage;
+  }
+  if (settings().half != "auto" && umcg_use_kernel_half(settings().half.c_str()) != 0) {
+    const bool unknown = errno == EINVAL;
+    std::cerr << "umcg-contract: half " << settings().half
+              << (unknown ? " is not known: use usermode, futex, native or auto\n"
+                          : " does not work on this machine\n");
+    return unknown ? exit_usage : exit_not_here;
+  }
+  if (!umcg_enabled()) {
+    std::cerr << "umcg-contract: " << umcg_kernel_half() << "\n";
+    return exit_not_here;
+  }
+  const std::string reason = umcg_kernel_half();  // "kernel half NAME..."
+  if (settings().half == "auto") {
+    const std::string rest = reason.substr(std::string_view("kernel half ").size());
+    settings().half = rest.substr(0, rest.find_first_of(" ,:"));
+  }
+  testing::UnitTest::GetInstance()->listeners().Append(new table);
+  return RUN_ALL_TESTS();
+}
+
+}  // namespace contract
+
+int main(int argc, char** argv) { return contract::main(argc, argv); }

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// What the contract's program was asked for.
+
+#include <cstdint>
+#include <string>
+
+namespace contract {
+
+struct options {
+  std::string half = "auto";  // and then the one that was chosen
+  bool is_long = false;       // ten times the rounds
+  std::uint32_t seed = 1;     // of a simulation: the first
+  std::uint32_t seeds = 1;    // and how many of them
+};
+
+options& settings();
+
+}  // namespace contract
