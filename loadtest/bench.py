@@ -15,6 +15,7 @@ import resource
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -199,10 +200,20 @@ def show_file(words):
 
 
 def run_switch(words):
-    program = ROOT / "build/release/loadtest/switch_bench"
-    if not program.exists():
-        raise Unusable(f"{program} is not built; `./dev build` does that")
-    os.execv(program, [str(program), *words])
+    parser = argparse.ArgumentParser(prog="bench switch", description="What it costs to stop one "
+                                     "thread and run another, over each kernel half.")
+    parser.add_argument("--rounds", type=int, default=7, help="of each measurement (7)")
+    rounds = str(parser.parse_args(words).rounds)
+    folder = ROOT / "build/release/loadtest"
+    commands = ([folder / "switch_bench", rounds],
+                *([folder / "ping_pong_bench", "--kernel", half, "--rounds", rounds]
+                  for half in ("usermode", "futex")))
+    for command in commands:
+        if not command[0].exists():
+            raise Unusable(f"{command[0]} is not built; `./dev build` does that")
+        print(flush=True)
+        subprocess.run(command, check=False)
+    return 0
 
 
 def interrupt(number, frame):

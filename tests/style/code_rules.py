@@ -19,7 +19,7 @@ DO_NAME = re.compile(r"\bdo_[a-z]\w*")
 
 REQUEST_PATH = ("src/http/*", "src/net/*", "src/io/*", "src/sched/*", "include/umcg/http*",
                 "include/umcg/net/*")
-THREADS_ALLOWED = ("src/kernel/*", "src/base/*", "tests/*", "loadtest/*")
+THREADS_ALLOWED = ("src/kernel/*", "src/base/*", "apps/examples/*", "tests/*", "loadtest/*")
 EVERYWHERE = ("*",)
 
 

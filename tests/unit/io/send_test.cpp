@@ -43,7 +43,7 @@ TEST_P(sending, all_arrives_although_the_peer_reads_late_and_little) {
   for (const bool tcp : {true, false}) {
     testing::fd_pair ends = tcp ? testing::tcp_pair() : testing::unix_pair();
     testing::set_buffer_sizes(ends.here.get(), 16 * 1024);
-    const auto bytes = testing::numbered_bytes(8 * mebibyte + 7);
+    const auto bytes = testing::numbered_bytes(mebibyte + 7);
     site().start([&] {
       EXPECT_EQ(send(ends.here.get(), bytes, patience(), error), bytes.size());
       EXPECT_FALSE(error);
@@ -141,7 +141,7 @@ TEST_P(turn_around, only_receives_when_there_is_nothing_to_send) {
 TEST_P(turn_around, sends_a_lot_to_a_slow_peer_first) {
   const testing::fd_pair ends = testing::tcp_pair();
   testing::set_buffer_sizes(ends.here.get(), 16 * 1024);
-  const auto bytes = testing::numbered_bytes(8 * mebibyte);
+  const auto bytes = testing::numbered_bytes(mebibyte);
   testing::put(ends.there.get(), "early");
   std::atomic<bool> returned = false;
   site().start([&] {
