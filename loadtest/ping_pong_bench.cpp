@@ -13,6 +13,7 @@
 #include <array>
 #include <atomic>
 #include <cstdio>
+#include <exception>
 #include <functional>
 #include <string>
 #include <thread>
@@ -355,9 +356,7 @@ void report(const contest& done) {
               *least, *most, median(used));
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   std::string half = "auto";
   int rounds = 7;
   CLI::App program("Ping-pong between two tasks, beside threads on futexes and pipes.");
@@ -375,4 +374,13 @@ int main(int argc, char** argv) {
   }
   for (const contest& each : contests) report(each);
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  return run(argc, argv);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "ping_pong_bench: %s\n", error.what());
+  return 1;
 }
