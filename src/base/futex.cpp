@@ -35,17 +35,6 @@ void futex_wake(const std::atomic<std::uint32_t>& word, int count) noexcept {
   raw_syscall(SYS_futex, &word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, nullptr, nullptr, 0);
 }
 
-bool sleep_until_set(std::atomic<std::uint32_t>& word, deadline until) noexcept {
-  while (word.exchange(0) == 0) {
-    if (until.passed()) return false;
-    futex_wait(word, 0, until);
-  }
-  return true;
-}
-
-void set_and_wake(std::atomic<std::uint32_t>& word) noexcept {
-  word.store(1);
-  futex_wake(word);
-}
+void give_way() noexcept { raw_syscall(SYS_sched_yield); }
 
 }  // namespace umcg::base

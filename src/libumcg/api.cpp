@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The C API: checks what it is given, turns ids into tasks and results into errno. What the calls
 // do is in scheduling.hpp and membership.hpp.
-#include <time.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <limits>
@@ -95,10 +93,7 @@ int umcg_use_kernel_half(const char* name) {
 }
 
 std::uint64_t umcg_get_time_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
-         static_cast<std::uint64_t>(now.tv_nsec);
+  return static_cast<std::uint64_t>(deadline::clock::now().time_since_epoch().count());
 }
 
 umcg_tid umcg_get_utid() {

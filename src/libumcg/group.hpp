@@ -4,8 +4,6 @@
 // A group: the servers and workers that can meet, its idle workers list and its parked servers. And
 // what a server has beyond any other task.
 
-#include <sched.h>
-
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -52,7 +50,7 @@ constexpr std::size_t servers_max = 256;
 struct group {
   group(bool with_preemption, half& group_half) : preemptible(with_preemption), plug(&group_half) {}
   ~group() {
-    while (visitors.load() != 0) ::sched_yield();
+    while (visitors.load() != 0) base::give_way();
   }
   group(const group&) = delete;
   group& operator=(const group&) = delete;

@@ -3,10 +3,10 @@
 
 // The servers of a group that found no idle worker and are parked, or about to be.
 //
-//   serving --announce--> parked --withdraw--> serving        by itself: it found work after all,
-//   or its deadline passed
-//                         parked --take_one--> summoned       by a pusher, who then ends its sleep
-//   summoned --(its sleep ends)--> serving
+//   serving  --announce-->            parked
+//   parked   --withdraw-->            serving   by itself: found work after all, or its deadline
+//   parked   --take_one-->            summoned  by a pusher, who then ends its sleep
+//   summoned --(its sleep ends)-->    serving
 //
 // No worker waits beside a parked server: a pusher first pushes and then looks here; a server first
 // announces itself here and then looks at every queue once more before it sleeps. Each side stores

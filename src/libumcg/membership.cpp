@@ -97,6 +97,7 @@ int register_server(group& in, std::intptr_t tag) noexcept {
   self.serving->sleep = nullptr;
   self.serving->takes_own_first = false;
   self.serving->direct_runs = 0;
+  self.serving->steal_from = 0;
   self.serving->was_parked = false;
   self.serving->was_summoned = false;
   in.plug->attach(self);

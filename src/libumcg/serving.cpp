@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The idle workers list and the servers that look for work in it. idle_workers.hpp and
 // idle_servers.hpp say why no worker is left waiting beside a parked server.
-#include <sched.h>
-
 #include <algorithm>
 
 #include "libumcg/scheduling.hpp"
@@ -184,7 +182,7 @@ void remove_server(task& server) noexcept {
   }
   // A summoner may be between taking the server out and ending its sleep, which it may do no longer
   // once the server is gone.
-  while (server.serving->delivered.load() != server.serving->summonses) ::sched_yield();
+  while (server.serving->delivered.load() != server.serving->summonses) base::give_way();
 }
 
 }  // namespace umcg::libumcg

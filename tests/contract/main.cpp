@@ -38,15 +38,36 @@ constexpr std::string_view usage =
     "  --long          ten times the rounds in tests of races\n"
     "  --list          what is tested\n";
 
+constexpr std::string_view simulated_usage =
+    "usage: umcg-contract-simulated [--seed N] [--seeds N] [--long] [--list]\n"
+    "                               [--gtest_filter=T07*]\n"
+    "\n"
+    "Tests the contract of libumcg, T1 to T57, on a simulated machine, where the\n"
+    "order in which threads take turns follows from a seed.\n"
+    "\n"
+    "  --seed N        the first seed, 1 unless given\n"
+    "  --seeds N       how many seeds: each test runs with each\n"
+    "  --long          a hundred times the rounds in tests of races\n"
+    "  --list          what is tested\n";
+
 // Keeps what became of each test and prints it as a table at the end.
 class table : public testing::EmptyTestEventListener {
+  void OnTestIterationStart(const testing::UnitTest& /*all*/, int iteration) override {
+    seed_ = settings().seed + static_cast<std::uint32_t>(iteration);
+  }
+
+  void OnTestStart(const testing::TestInfo& /*test*/) override { begin_test(seed_); }
+
   void OnTestEnd(const testing::TestInfo& test) override {
+    if (test.name()[0] != 'T') return;  // not of the contract
     const testing::TestResult& result = *test.result();
     std::string verdict = result.Failed() ? "FAILED" : result.Skipped() ? "skipped" : "passed";
     for (int at = 0; result.Skipped() && at < result.total_part_count(); ++at) {
       const testing::TestPartResult& part = result.GetTestPartResult(at);
       if (part.skipped()) verdict += std::string(": ") + part.message();
     }
+    if (result.Failed() && is_simulated())
+      verdict += ": again with --seed " + std::to_string(seed_);
     if (verdicts_.emplace(test.name(), verdict).second == false && result.Failed()) {
       verdicts_[test.name()] = verdict;
     }
@@ -64,14 +85,26 @@ class table : public testing::EmptyTestEventListener {
   }
 
   std::map<std::string, std::string> verdicts_;
+  std::uint32_t seed_ = 1;
 };
 
-// Takes our own arguments out; gtest has taken its own. False: one is not known.
+bool read_number(const char* text, std::uint32_t& number) {
+  const char* const end = text + std::strlen(text);
+  const auto [stopped, error] = std::from_chars(text, end, number);
+  return error == std::errc() && stopped == end;
+}
+
+// Takes our own arguments; gtest has taken its own. False: one is not known.
 bool read_arguments(int argc, char** argv) {
   for (int at = 1; at < argc; ++at) {
     const std::string_view argument = argv[at];
-    if (argument == "--kernel" && at + 1 < argc) {
+    const bool has_value = at + 1 < argc;
+    if (argument == "--kernel" && has_value && !is_simulated()) {
       settings().half = argv[++at];
+    } else if (argument == "--seed" && has_value && is_simulated()) {
+      if (!read_number(argv[++at], settings().seed)) return false;
+    } else if (argument == "--seeds" && has_value && is_simulated()) {
+      if (!read_number(argv[++at], settings().seeds)) return false;
     } else if (argument == "--long") {
       settings().is_long = true;
     } else if (argument == "--list") {
@@ -92,7 +125,7 @@ int main(int argc, char** argv) {
   }
   testing::InitGoogleTest(&argc, argv);
   if (!read_arguments(argc, argv)) {
-    std::cerr << usage;
+    std::cerr << (is_simulated() ? simulated_usage : usage);
     return exit_usage;
   }
   if (settings().half != "auto" && umcg_use_kernel_half(settings().half.c_str()) != 0) {
@@ -111,6 +144,7 @@ int main(int argc, char** argv) {
     const std::string rest = reason.substr(std::string_view("kernel half ").size());
     settings().half = rest.substr(0, rest.find_first_of(" ,:"));
   }
+  testing::GTEST_FLAG(repeat) = static_cast<int>(settings().seeds);
   testing::UnitTest::GetInstance()->listeners().Append(new table);
   return RUN_ALL_TESTS();
 }

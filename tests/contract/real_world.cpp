@@ -38,6 +38,7 @@ std::uint32_t random(std::uint32_t bound) {
   return static_cast<std::uint32_t>(source()) % bound;
 }
 
+void begin_test(std::uint32_t /*seed*/) {}
 std::string half_name() { return settings().half; }
 
 }  // namespace contract

@@ -86,7 +86,8 @@ TEST(serving, T47_ALateSummonsDisturbsNobody) {
     for (int round = rounds(5'000); round > 0; --round) EXPECT_EQ(umcg_wait(0), 0);
   });
   thread waker([&] {
-    while (umcg_wake(one.id(), false) == 0) {
+    while (!one.has_ended()) {
+      umcg_wake(one.id(), false);
       if (random(3) == 0) pause();
     }
   });
@@ -99,12 +100,15 @@ TEST(serving, T48_FirstInFirstOut) {
   group group;
   constexpr int count = 100;
   std::vector<std::unique_ptr<worker>> workers;
+  const registration self(umcg_register_server(group, 0));
   for (int at = 0; at < count; ++at) {
     workers.push_back(std::make_unique<worker>(
-        group, [] {}, at));
-    EXPECT_TRUE(eventually([&] { return is_listed(workers.back()->id()); }));
+        group, [] { EXPECT_EQ(umcg_wait(0), 0); }, at));
+    EXPECT_EQ(umcg_run_worker(umcg_get_idle_worker(true)), workers.back()->id());
   }
-  const registration self(umcg_register_server(group, 0));
+  thread([&workers] {
+    for (const auto& each : workers) EXPECT_EQ(umcg_wake(each->id(), false), 0);
+  });
   for (int at = 0; at < count; ++at) {
     const umcg_tid idle = umcg_get_idle_worker(true);
     EXPECT_EQ(umcg_get_task_tag(idle), at);

@@ -17,4 +17,7 @@ struct options {
 
 options& settings();
 
+// Of the world: what a simulation does with the seed before each test.
+void begin_test(std::uint32_t seed);
+
 }  // namespace contract
