@@ -24,7 +24,10 @@ CHECKS = {
     "style": ("tests/style/results_test.py", "tests/style/dev_test.py",
               "tests/style/tidy_test.py", "tests/style/tidy.py"),
     "lint": (".ci/lint.py",),
+    "mutation": ("tests/mutation/mutation_test.py",),
 }
+# Only when asked for: they take long and say little that the others do not.
+ON_REQUEST = {"mutation"}
 
 
 def sanitizer_environment():
@@ -113,11 +116,13 @@ def report(name, outcome):
 
 def arguments():
     names = [*CHECKS, *(variant.name for variant in VARIANTS)]
+    usual = [name for name in names if name not in ON_REQUEST]
     parser = argparse.ArgumentParser(prog="./dev test", description="Builds and runs the tests.",
                                      epilog="Logs are in build/logs. GTEST_FILTER chooses test "
                                      "cases, --filter test programs.")
     parser.add_argument("variants", nargs="*", metavar="VARIANT", default=[],
-                        help="default: all of " + ", ".join(names))
+                        help="default: all of " + ", ".join(usual) + "; on request "
+                        + ", ".join(sorted(ON_REQUEST)))
     parser.add_argument("--quick", action="store_true", help="only the release build")
     parser.add_argument("--filter", metavar="TEXT", default="",
                         help="only test programs with TEXT (may hold * and ?) in their names")
@@ -129,7 +134,7 @@ def arguments():
         chosen.variants = ["release"]
     if chosen.filter and not chosen.variants:
         chosen.variants = [variant.name for variant in VARIANTS if has_tests(variant)]
-    chosen.variants = chosen.variants or names
+    chosen.variants = chosen.variants or usual
     return chosen
 
 

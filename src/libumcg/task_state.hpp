@@ -176,14 +176,14 @@ class task_state {
   }
 
   // A worker's deadline has passed. True: it was waiting and is now listed; the caller publishes
-  // it. A worker that is still on its way into the wait learns it there. One that was woken before
-  // keeps running.
+  // it. A worker that is still on its way into the wait learns it there; one that was woken before
+  // drops it at the end of its wait.
   bool time_out() noexcept {
     bool lists = false;
     change([&lists](std::uint64_t old) {
       lists = (old & place_mask) == waiting;
       if (lists) return (old & ~place_mask) | listed | timed_out;
-      return (old & (place_mask | woken)) == running ? old | timed_out : old;
+      return (old & place_mask) == running ? old | timed_out : old;
     });
     return lists;
   }

@@ -3,6 +3,7 @@
 // API.
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "contract/harness.hpp"
 #include "contract/settings.hpp"
@@ -266,6 +267,48 @@ TEST(kernel_half, T13_AWorkersDeadlineListsIt) {
   EXPECT_FALSE(over.load());
   EXPECT_EQ(umcg_run_worker(one.id()), UMCG_NONE);
   EXPECT_TRUE(over.load());
+}
+
+// Three servers sleep, and only the two that parked last know of the deadline. These are summoned,
+// and then they have no time for deadlines.
+TEST(kernel_half, T13_ASummonedServerHandsTheDeadlineOn) {
+  group group;
+  group.serve(3);
+  let_pass(milliseconds(10));
+  std::atomic<bool> over{false};
+  worker one(group, [&] {
+    EXPECT_FAILS(umcg_wait(after(milliseconds(40))), ETIMEDOUT);
+    over.store(true);
+  });
+  EXPECT_TRUE(eventually([&] { return waits(one.id()); }));
+  const auto be_busy = [&over] {
+    while (!over.load()) pause();
+  };
+  let_pass(milliseconds(5));
+  worker first_busy(group, be_busy);
+  let_pass(milliseconds(5));
+  worker second_busy(group, be_busy);
+}
+
+// A server sleeps without a deadline; another one's worker brings one and the next worker keeps it.
+TEST(kernel_half, T13_ASleepingServerLearnsOfADeadline) {
+  group group;
+  std::atomic<bool> over{false};
+  worker one(group, [&] {
+    EXPECT_FAILS(umcg_wait(after(milliseconds(5))), ETIMEDOUT);
+    over.store(true);
+  });
+  worker busy(group, [&] {
+    while (!over.load()) pause();
+  });
+  const registration self(umcg_register_server(group, 0));
+  std::array<umcg_tid, 2> held{umcg_get_idle_worker(true), umcg_get_idle_worker(true)};
+  if (held[0] != one.id()) std::swap(held[0], held[1]);
+  group.serve(1);
+  let_pass(milliseconds(10));
+  EXPECT_EQ(umcg_run_worker(held[0]), one.id());
+  EXPECT_EQ(umcg_run_worker(held[1]), UMCG_NONE);
+  group.stop();
 }
 
 TEST(kernel_half, T15_ABlockedWorkerGivesItsServerBack) {

@@ -211,6 +211,19 @@ TEST(library, T35_AWakeReachesAParkedServer) {
   one.join();
 }
 
+// One server is busy with the worker that wakes; the other one has to come.
+TEST(library, T35_AWakeFromInsideReachesAParkedServer) {
+  group group;
+  group.serve(2);
+  worker one(group, [] { EXPECT_EQ(umcg_wait(0), 0); });
+  EXPECT_TRUE(eventually([&] { return waits(one.id()); }));
+  let_pass(milliseconds(10));
+  worker busy(group, [&one] {
+    EXPECT_EQ(umcg_wake(one.id(), false), 0);
+    while (!one.has_ended()) pause();
+  });
+}
+
 TEST(library, T36_APlainThreadMayWake) {
   std::atomic<bool> woken{false};
   basic one([&] {

@@ -38,7 +38,7 @@ struct machine {
   std::uint64_t trace = 0;
 };
 
-constexpr std::uint64_t points_max = 20'000'000;
+constexpr std::uint64_t points_max = 5'000'000;
 constexpr std::uint32_t point_ns_max = 100;
 constexpr std::uint32_t odds_of_early_return = 16;
 

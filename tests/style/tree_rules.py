@@ -113,6 +113,9 @@ def included_somewhere(tree):
             target = tree.resolve(file, include)
             if target and target != file.path:
                 included.add(target)
+    for build in tree.named("meson.build"):
+        for name in re.findall(r"'-include', '([^'\n]+)'", build.text):
+            included.add(str(build.pure.parent / name))
     for file in tree.files.values():
         if file.is_header and file.path not in included:
             yield file.finding(1, "unused-file", "nobody includes it")
