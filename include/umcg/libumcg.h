@@ -192,8 +192,14 @@ int umcg_swap(umcg_tid next, uint64_t deadline_ns);
  * not there - so that the server of the calling worker runs others meanwhile: umcg_run_worker()
  * returns with UMCG_STOP_BLOCKED, and after umcg_block_end() the worker is in the idle workers list
  * and goes on when a server runs it. Between the two it must not call umcg_wait() or umcg_swap()
- * (EBUSY). Pairs nest. errno is kept. Without effect on threads that are not workers, and with a
- * kernel half that cannot do it ("usermode" as of now): the call then blocks the server.
+ * (EBUSY). Pairs nest. errno is kept. Without effect on threads that are not workers.
+ *
+ * Half "usermode": the worker keeps the kernel thread and its server goes on on another one, which
+ * the library makes when there is none to spare, up to 1,024; beyond that, or where the system
+ * makes no more threads, the call has no effect and the worker blocks its server. A server may so
+ * return from umcg_run_worker() on another kernel thread than it called it on (gettid(2) tells,
+ * nothing else); umcg_unregister_task() brings it back and waits for that while a worker blocks
+ * the server's own.
  */
 void umcg_block_begin(void);
 void umcg_block_end(void);

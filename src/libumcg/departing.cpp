@@ -3,6 +3,7 @@
 // on the carrier, completes the departure: only then are the worker's registers saved and may
 // anybody run it.
 #include <cerrno>
+#include <utility>
 
 #include "libumcg/scheduling.hpp"
 
@@ -66,21 +67,37 @@ void depart(task& self, stop why) noexcept {
 }
 
 void leave_server(task& self) noexcept {
-  half& plug = *self.plug.load();
-  if (!plug.can_leave() || self.blocking++ != 0) return;
+  if (self.blocking != 0) {
+    ++self.blocking;
+    return;
+  }
   self.preempt_off.enter();
   self.why = stop::blocked;
-  task& server = *self.server;
-  self.server = nullptr;
-  plug.leave(self, successor(server));
+  task& server = *std::exchange(self.server, nullptr);
+  if (self.plug.load()->leave(self, server)) {
+    self.blocking = 1;
+    return;
+  }
+  self.server = &server;
+  self.preempt_off.exit();
+  honour_preempt_request();
 }
 
 void return_to_servers(task& self) noexcept {
   if (self.blocking == 0 || --self.blocking != 0) return;
-  if (self.state.come_back()) publish(self);
   commit(self.plug.load()->come_back(self));
   self.preempt_off.exit();
   honour_preempt_request();
+}
+
+void end_blocking(task& self) noexcept {
+  if (self.blocking == 0) return;
+  self.blocking = 1;
+  return_to_servers(self);
+}
+
+void returned(task& worker) noexcept {
+  if (worker.state.come_back()) publish(worker);
 }
 
 void preempt_guard::leave() noexcept {

@@ -52,11 +52,11 @@ class half {
   // or null. Returns the same from whoever continues `from`, maybe on another kernel thread.
   virtual task* switch_to(task& from, task& to, task* departed) noexcept = 0;
 
-  // Whether a worker can go on without a server, beside the one that it has left. If so: leave()
-  // continues `to` and returns at once, `to` being handed `self` as the departed task; come_back()
-  // sleeps until the worker is switched to and returns what switch_to() would.
-  virtual bool can_leave() const noexcept { return false; }
-  virtual void leave(task& /*self*/, task& /*to*/) noexcept {}
+  // `self`, a running worker, goes on without its server: leave() lets `server`, which is saved,
+  // continue elsewhere, handed `self` as the departed task, and returns at once. False: it cannot,
+  // and nothing has happened. come_back() calls returned(self) when the worker may be switched to,
+  // and returns what switch_to() would when it is.
+  virtual bool leave(task& /*self*/, task& /*server*/) noexcept { return false; }
   virtual task* come_back(task& /*self*/) noexcept { return nullptr; }
 
   // Sleeps until rouse() or the deadline (false). A rouse before the sleep is not lost; at most one

@@ -131,10 +131,7 @@ int unregister() noexcept {
   self->preempt_off.enter();
   switch (self->kind.load()) {
     case task_kind::worker:
-      if (self->blocking != 0) {
-        self->blocking = 1;
-        return_to_servers(*self);
-      }
+      end_blocking(*self);
       depart(*self, stop::unregistered);  // returns on the thread's own kernel thread
       break;
     case task_kind::server:

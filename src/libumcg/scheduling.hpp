@@ -25,6 +25,10 @@ void depart(task& self, stop why) noexcept;
 // the half cannot do that, nothing happens.
 void leave_server(task& self) noexcept;
 void return_to_servers(task& self) noexcept;
+// As many return_to_servers() as are missing, for a worker that ends.
+void end_blocking(task& self) noexcept;
+// The half: a worker that left its server may be switched to from now on.
+void returned(task& worker) noexcept;
 
 // Runs on whoever was continued: completes the departure of the task whose registers are now saved.
 // Null: nothing.

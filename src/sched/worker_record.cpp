@@ -42,6 +42,7 @@ void worker_record::main(task& self, task* departed) noexcept {
     self.preempt_off.exit();
     record.work_();
     record.work_.reset();
+    libumcg::end_blocking(self);
     self.preempt_off.enter();
     libumcg::depart(self, libumcg::stop::exited);
   }

@@ -15,9 +15,6 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::seconds;
 
-constexpr const char* blocks_its_server =
-    "a worker that blocks its kernel thread keeps its server until the hand-off is there";
-
 TEST(kernel_half, T01_RegisteringWrongly) {
   EXPECT_NONE(umcg_register_worker(UMCG_NONE, 0), EINVAL);
   EXPECT_NONE(umcg_register_server(UMCG_NONE, 0), EINVAL);
@@ -312,7 +309,6 @@ TEST(kernel_half, T13_ASleepingServerLearnsOfADeadline) {
 }
 
 TEST(kernel_half, T15_ABlockedWorkerGivesItsServerBack) {
-  NOT_OVER("usermode", blocks_its_server);
   group group;
   std::atomic<bool> blocks{true};
   worker one(group, [&] {
@@ -341,7 +337,6 @@ TEST(kernel_half, T15_ABlockedWorkerGivesItsServerBack) {
 }
 
 TEST(kernel_half, T16_UnblockingBeforeTheServerKnowsHasOneOwner) {
-  NOT_OVER("usermode", blocks_its_server);
   group group;
   group.serve(3);
   std::array<std::atomic<int>, 4> inside{};
@@ -361,7 +356,6 @@ TEST(kernel_half, T16_UnblockingBeforeTheServerKnowsHasOneOwner) {
 }
 
 TEST(kernel_half, T17_TheNextBlockIsSeenAsWell) {
-  NOT_OVER("usermode", blocks_its_server);
   group group;
   worker one(group, [] {
     for (int round = 0; round < 3; ++round) {

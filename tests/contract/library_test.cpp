@@ -181,23 +181,10 @@ TEST(library, T34_AWakeOfAListedOrBlockedWorkerIsKept) {
   EXPECT_EQ(umcg_wake(one.id(), false), 0);
   EXPECT_EQ(umcg_wake(one.id(), false), 0);
   const registration self(umcg_register_server(group, 0));
-  if (half_name() == "usermode") {
-    EXPECT_EQ(umcg_get_idle_worker(true), one.id());
-    thread waker([&] {
-      EXPECT_TRUE(eventually([&] {
-        return state_of(one.id()) == UMCG_TASK_RUNNING && !has_flags(one.id(), UMCG_TF_WAKE_QUEUED);
-      }));
-      EXPECT_EQ(umcg_wake(one.id(), false), 0);
-      blocks.store(false);
-    });
-    umcg_run_worker(one.id());
-    waker.join();
-  } else {
-    EXPECT_EQ(umcg_run_worker(umcg_get_idle_worker(true)), one.id());
-    EXPECT_EQ(state_of(one.id()), std::uint64_t{UMCG_TASK_BLOCKED});
-    EXPECT_EQ(umcg_wake(one.id(), false), 0);
-    blocks.store(false);
-  }
+  EXPECT_EQ(umcg_run_worker(umcg_get_idle_worker(true)), one.id());
+  EXPECT_EQ(state_of(one.id()), std::uint64_t{UMCG_TASK_BLOCKED});
+  EXPECT_EQ(umcg_wake(one.id(), false), 0);
+  blocks.store(false);
   run_until_gone(one);
 }
 

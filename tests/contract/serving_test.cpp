@@ -156,10 +156,8 @@ TEST(serving, T50_EveryReasonIsReported) {
     return why;
   };
   EXPECT_EQ(run(umcg_get_idle_worker(true)), UMCG_STOP_WAITED);
-  if (half_name() != "usermode") {
-    EXPECT_EQ(run(one.id()), UMCG_STOP_BLOCKED);
-    EXPECT_EQ(umcg_get_idle_worker(true), one.id());
-  }
+  EXPECT_EQ(run(one.id()), UMCG_STOP_BLOCKED);
+  EXPECT_EQ(umcg_get_idle_worker(true), one.id());
   if (!is_simulated()) {
     thread preempter(
         [&] { EXPECT_TRUE(eventually([&] { return umcg_preempt_worker(one.id()) == 0; })); });

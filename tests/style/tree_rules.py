@@ -12,6 +12,7 @@ LAYERS = ("base", "libumcg", "kernel", "sched", "io", "sync", "net", "tls", "htt
 PUBLIC_LAYERS = {
     "deadline.hpp": "base",
     "libumcg.h": "libumcg",
+    "blocking_region.hpp": "libumcg",
     "body.hpp": "sched",
     "group.hpp": "io",
     "worker.hpp": "sched",

@@ -14,7 +14,7 @@
 
 #include "base/futex.hpp"
 #include "base/raw_syscall.hpp"
-#include "libumcg/task.hpp"
+#include "libumcg/scheduling.hpp"
 
 namespace umcg::kernel::futex {
 
@@ -99,9 +99,14 @@ class futex final : public libumcg::half {
     return await_turn(from);
   }
 
-  bool can_leave() const noexcept override { return true; }
-  void leave(task& self, task& to) noexcept override { give_turn(to, &self); }
-  task* come_back(task& self) noexcept override { return await_turn(self); }
+  bool leave(task& self, task& server) noexcept override {
+    give_turn(server, &self);
+    return true;
+  }
+  task* come_back(task& self) noexcept override {
+    libumcg::returned(self);
+    return await_turn(self);
+  }
 
   bool sleep(task& self, deadline until) noexcept override {
     return base::sleep_until_set(self.roused, until);

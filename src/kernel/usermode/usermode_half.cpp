@@ -14,39 +14,17 @@
 #include "base/futex.hpp"
 #include "base/raw_syscall.hpp"
 #include "base/thread_sanitizer.hpp"
+#include "kernel/usermode/carrier.hpp"
 #include "kernel/usermode/context.hpp"
-#include "kernel/usermode/hosting_state.hpp"
 #include "kernel/usermode/stack_slab.hpp"
 #include "kernel/usermode/thread_identity.hpp"
-#include "kernel/usermode/thread_pointer.hpp"
 #include "libumcg/task.hpp"
 
 namespace umcg::kernel::usermode {
 
 using libumcg::task;
 
-struct carrier {
-  pid_t kernel_thread = 0;
-  carrier_thread_pointer thread_pointer;
-};
-
 namespace {
-
-// What this half keeps in a task.
-struct hosted {
-  context saved;
-  hosting_state on;                        // passes with the switch
-  std::atomic<std::uint32_t> is_saved{0};  // a new worker: its registers are in `saved`
-  std::atomic<std::uint32_t> go_home{0};   // ends the sleep of the home kernel thread
-  pthread_t thread{};                      // a created worker; fixed after create()
-  stack own_stack;                         // likewise
-  libumcg::half::entry_function entry = nullptr;
-  carrier own_carrier;               // a server's or basic task's kernel thread
-  std::uint64_t signals_before = 0;  // a registered worker: its kernel thread's mask
-};
-static_assert(sizeof(hosted) <= sizeof(task::half_storage));
-
-hosted& of(task& who) noexcept { return *reinterpret_cast<hosted*>(who.half_storage.data()); }
 
 hosted& renew(task& who) noexcept { return *new (who.half_storage.data()) hosted; }
 
@@ -103,7 +81,11 @@ class usermode final : public libumcg::half {
       UMCG_ASSERT(mine.go_home.load() == 1);
       restore_signals(mine.signals_before);
     }
-    if (self.kind == libumcg::task_kind::server) mine.own_carrier.thread_pointer.tear_down();
+    if (self.kind == libumcg::task_kind::server) {
+      return_home(self);
+      release_loop(mine.own_carrier);
+      mine.own_carrier.thread_pointer.tear_down();
+    }
   }
 
   task* enter(task& self) noexcept override;
@@ -122,6 +104,9 @@ class usermode final : public libumcg::half {
     base::acquire_order(&leaving.saved);
     return message;
   }
+
+  bool leave(task& self, task& server) noexcept override { return hand_off(self, server); }
+  task* come_back(task& self) noexcept override { return leave_carrier(self); }
 
   bool sleep(task& self, deadline until) noexcept override {
     return base::sleep_until_set(self.roused, until);
