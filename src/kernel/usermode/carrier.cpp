@@ -57,12 +57,15 @@ bool watches_forks() noexcept {
 
 void call(carrier& idle) noexcept { base::set_and_wake(idle.called); }
 
-// Returns what has left the carrier when it hosts nobody again.
-task* host(idle_loop& loop, task& next) noexcept {
-  hosted& coming = of(next);
-  coming.on.pass_to(loop.on);
+// Continues the task that the carrier was called for. Returns what has left the carrier when it
+// hosts nobody again.
+task* host(idle_loop& loop) noexcept {
+  carrier& here = *loop.on;
+  task* const departed = here.departed;
+  hosted& coming = of(*here.next);
+  coming.on.pass_to(&here);
   base::release_order(&coming.saved);
-  auto* left = static_cast<task*>(switch_context(&loop.saved, &coming.saved, loop.on->departed));
+  auto* left = static_cast<task*>(switch_context(&loop.saved, &coming.saved, departed));
   base::acquire_order(&loop.saved);
   return left;
 }
@@ -97,7 +100,7 @@ void wait_for_call(idle_loop& loop) noexcept {
       }
     }
     wait_for_call(loop);
-    left = host(loop, *loop.on->next);
+    left = host(loop);
   }
 }
 
@@ -133,7 +136,7 @@ void* spare_main(void* argument) {
   loop.on->kernel_thread = static_cast<pid_t>(base::raw_syscall(SYS_gettid));
   loop.on->thread_pointer.set_up();
   base::sleep_until_set(loop.on->called, deadline::never());
-  serve_carrier(loop, host(loop, *loop.on->next));
+  serve_carrier(loop, host(loop));
 }
 
 bool start_thread(void* (*main)(void*), idle_loop& loop, carrier& here) noexcept {
