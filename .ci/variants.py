@@ -7,6 +7,7 @@ All output goes to build/logs; a failure shows its end.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -84,8 +85,10 @@ def set_up(variant, folder, log):
     if stamp.exists() and stamp.read_text() == wanted and (folder / "build.ninja").exists():
         return 0
     command = ["meson", "setup", *variant.options, str(folder)]
-    if (folder / "meson-private").exists():
+    if (folder / "meson-private/coredata.dat").exists():
         command.append("--wipe")
+    else:  # what a set-up leaves behind that failed, for want of a compiler say, cannot be wiped
+        shutil.rmtree(folder, ignore_errors=True)
     status = run(command, log, BUILD_SECONDS_MAX, variant.compiler)
     if status == 0:
         stamp.write_text(wanted)

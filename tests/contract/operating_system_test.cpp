@@ -59,6 +59,11 @@ bool forbid_the_settable_clock() {
          ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
+// What a child says when the machine, an emulator mostly, cannot do what the test needs.
+constexpr int exit_cannot = 77;
+
+bool child_could_not(int status) { return WIFEXITED(status) && WEXITSTATUS(status) == exit_cannot; }
+
 template <class Body>
 int exit_status_of_child(Body body) {
   const pid_t child = ::fork();
@@ -74,7 +79,7 @@ TEST(operating_system, T14_TheSystemClockDoesNotMatter) {
     GTEST_SKIP() << "ThreadSanitizer allows no threads after fork";
   // A wait on CLOCK_REALTIME is what moves when the clock is set. None is ever made.
   const int status = exit_status_of_child([] {
-    if (!forbid_the_settable_clock()) return 3;
+    if (!forbid_the_settable_clock()) return exit_cannot;
     if (umcg_register_basic_task(0) == UMCG_NONE) return 4;
     const bool basic_waited = umcg_wait(after(milliseconds(2))) == -1;
     umcg_unregister_task();
@@ -95,6 +100,7 @@ TEST(operating_system, T14_TheSystemClockDoesNotMatter) {
     worker.join();
     return basic_waited && worker_waited && came && timed_out ? 0 : 5;
   });
+  if (child_could_not(status)) GTEST_SKIP() << "no filter of system calls can be installed here";
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
   // And the filter does what it is for.
   const int caught = exit_status_of_child([] {
@@ -247,8 +253,9 @@ TEST(operating_system, T22_ANewImageIsUnregistered) {
   const registration self(umcg_register_basic_task(0));
   const int status = exit_status_of_child([] {
     ::execl("/proc/self/exe", "umcg-contract", "--is-registered", nullptr);
-    return 9;
+    return exit_cannot;
   });
+  if (child_could_not(status)) GTEST_SKIP() << "this program cannot be started again here";
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
 }
 
