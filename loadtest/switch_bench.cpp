@@ -18,6 +18,8 @@
 #include <thread>
 #include <vector>
 
+#include <climits>
+
 #include "kernel/usermode/context.hpp"
 #include "kernel/usermode/usermode_half.hpp"
 #include "libumcg/membership.hpp"
@@ -50,12 +52,11 @@ struct switch_pair {
   usermode::switch_function switch_to;
 };
 
-// Two workers mostly stop at the same place in the code, and then the processor has predicted the
-// return.
-[[gnu::noinline]] void stop_here(switch_pair& pair, usermode::context& from,
-                                 const usermode::context& to) {
-  pair.switch_to(&from, &to, nullptr);
-  __asm__ volatile("" ::: "memory");  // not a tail call
+// Workers mostly stop at the same place in the code, called from the same places, as those of
+// connections do; then the processor has predicted the returns that follow the switch.
+[[gnu::noinline]] void keep_switching(switch_pair& pair, usermode::context& from,
+                                      const usermode::context& to, long count) {
+  for (long left = count; left > 0; --left) pair.switch_to(&from, &to, nullptr);
 }
 
 // The partner never returns and touches no TLS: it may be continued with any thread pointer.
@@ -68,23 +69,16 @@ double bare_switch(usermode::switch_function switch_to, bool same_place, long co
   std::thread partner([pair, same_place] {
     pair->partner.thread_pointer = __builtin_thread_pointer();
     usermode::umcg_save_and_exit(&pair->partner, &pair->saved);
-    for (;;) {
-      if (same_place) {
-        stop_here(*pair, pair->partner, pair->bench);
-      } else {
-        pair->switch_to(&pair->partner, &pair->bench, nullptr);
-      }
-    }
+    if (same_place) keep_switching(*pair, pair->partner, pair->bench, LONG_MAX);
+    for (;;) pair->switch_to(&pair->partner, &pair->bench, nullptr);
   });
   partner.detach();
   while (pair->saved.load() == 0) sched_yield();
   const auto begin = clock_type::now();
-  for (long at = 0; at < count; ++at) {
-    if (same_place) {
-      stop_here(*pair, pair->bench, pair->partner);
-    } else {
-      switch_to(&pair->bench, &pair->partner, nullptr);
-    }
+  if (same_place) {
+    keep_switching(*pair, pair->bench, pair->partner, count);
+  } else {
+    for (long left = count; left > 0; --left) switch_to(&pair->bench, &pair->partner, nullptr);
   }
   const double each = nanoseconds_each(begin, 2 * count);
   umcg_unregister_task();
