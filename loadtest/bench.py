@@ -4,6 +4,7 @@
   bench.py [OPTIONS]          run the suite, print tables, write JSON and SVG
   bench.py show FILE.json     print the tables of a finished run again, and redraw its image
   bench.py switch [OPTIONS]   the micro benchmark of context switches
+  bench.py wakes [OPTIONS]    how long a woken worker waits beside an idle server
 """
 
 import argparse
@@ -204,16 +205,32 @@ def run_switch(words):
                                      "thread and run another, over each kernel half.")
     parser.add_argument("--rounds", type=int, default=7, help="of each measurement (7)")
     rounds = str(parser.parse_args(words).rounds)
-    folder = ROOT / "build/release/loadtest"
-    commands = ([folder / "switch_bench", rounds],
-                *([folder / "ping_pong_bench", "--kernel", half, "--rounds", rounds]
-                  for half in ("usermode", "futex")))
-    for command in commands:
-        if not command[0].exists():
-            raise Unusable(f"{command[0]} is not built; `./dev build` does that")
+    return run_programs([["switch_bench", rounds],
+                         *(["ping_pong_bench", "--kernel", half, "--rounds", rounds]
+                           for half in ("usermode", "futex"))])
+
+
+def run_wakes(words):
+    parser = argparse.ArgumentParser(prog="bench wakes", description="How long a woken worker "
+                                     "waits beside a server that has nothing to do, over each "
+                                     "kernel half, beside threads on futexes.")
+    parser.add_argument("--seconds", type=int, default=60, help="of each game, of which there are "
+                        "four (60)")
+    seconds = str(parser.parse_args(words).seconds)
+    return run_programs([["wake_latency_bench", "--kernel", half, "--seconds", seconds]
+                         for half in ("usermode", "futex")])
+
+
+def run_programs(commands):
+    """Runs programs of the load test one after the other. Returns an exit status."""
+    status = 0
+    for name, *options in commands:
+        program = ROOT / "build/release/loadtest" / name
+        if not program.exists():
+            raise Unusable(f"{program} is not built; `./dev build` does that")
         print(flush=True)
-        subprocess.run(command, check=False)
-    return 0
+        status = max(status, subprocess.run([program, *options], check=False).returncode)
+    return status
 
 
 def interrupt(number, frame):
@@ -223,7 +240,7 @@ def interrupt(number, frame):
 
 def main(words):
     signal.signal(signal.SIGTERM, interrupt)
-    commands = {"switch": run_switch, "show": show_file}
+    commands = {"switch": run_switch, "wakes": run_wakes, "show": show_file}
     try:
         if words and words[0] in commands:
             return commands[words[0]](words[1:])
