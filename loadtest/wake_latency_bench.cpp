@@ -11,6 +11,7 @@
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -74,7 +75,8 @@ void wait_and_measure(player& self, const way& how, std::uint64_t until) {
 
 void block_and_measure(player& self, std::uint32_t microseconds) {
   umcg_block_begin();
-  ::usleep(microseconds);
+  const timespec duration{0, static_cast<long>(microseconds) * 1'000};
+  ::nanosleep(&duration, nullptr);
   const std::uint64_t ended = umcg_get_time_ns();
   umcg_block_end();
   add(self.seen.returns, ended);
