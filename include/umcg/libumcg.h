@@ -99,6 +99,8 @@ uint64_t umcg_get_task_state(umcg_tid utid);
 #define UMCG_TASK_IDLE 2 /* can run, or waits: see the flags */
 #define UMCG_TASK_BLOCKED 3
 #define UMCG_TF_PREEMPTED (1 << 7)    /* asked to yield */
+#define UMCG_TF_WOKEN (1 << 11)       /* IDLE, listed or held: its wait was ended by a wake */
+#define UMCG_TF_TIMED_OUT (1 << 12)   /* IDLE, listed or held: its wait was ended by its deadline */
 #define UMCG_TF_LISTED (1 << 13)      /* IDLE: in the idle workers list */
 #define UMCG_TF_HELD (1 << 14)        /* IDLE: taken by umcg_get_idle_worker(), not yet run */
 #define UMCG_TF_HAS_WORKER (1 << 15)  /* IDLE: a server in umcg_run_worker() */
@@ -221,7 +223,8 @@ umcg_tid umcg_get_idle_worker_until(uint64_t deadline_ns);
 enum umcg_stop {
   UMCG_STOP_NONE = 0,
   UMCG_STOP_BLOCKED,      /* it blocks; it will appear in the idle workers list */
-  UMCG_STOP_WAITED,       /* it waits for a wake, in umcg_wait() or umcg_swap() */
+  UMCG_STOP_WAITED,       /* it waits for a wake, in umcg_wait() */
+  UMCG_STOP_SWAPPED,      /* likewise in umcg_swap(), and whom it swapped to runs elsewhere */
   UMCG_STOP_PREEMPTED,    /* it was preempted; it is in the idle workers list */
   UMCG_STOP_YIELDED,      /* it yielded; it is in the idle workers list */
   UMCG_STOP_EXITED,       /* its thread has ended */

@@ -43,6 +43,7 @@ void commit(task* departed) noexcept {
       if (departed->state.block_or_list()) publish(*departed);
       break;
     case stop::waited:
+    case stop::swapped:
       if (!departed->wait_until.is_never()) arm_deadline(*departed);
       if (departed->state.wait_or_list()) publish(*departed);
       break;

@@ -29,7 +29,16 @@ struct wait_timer : base::timer {
 };
 
 // Why a worker's server got control back.
-enum class stop : std::uint8_t { none, blocked, waited, preempted, yielded, exited, unregistered };
+enum class stop : std::uint8_t {
+  none,
+  blocked,
+  waited,
+  swapped,
+  preempted,
+  yielded,
+  exited,
+  unregistered
+};
 
 struct alignas(64) task {
   task_state state;        // shared word

@@ -27,8 +27,18 @@ void set_next_timer(group& in) noexcept UMCG_REQUIRES(in.timers_lock) {
   in.next_timer.store(next ? next->time_since_epoch().count() : INT64_MAX);
 }
 
+// A worker that stops until a wake, its deadline or a swap to it.
+bool wait_departed(task& self, deadline until, stop why) noexcept {
+  if (self.state.take_wake()) return true;
+  self.wait_until = until;
+  depart(self, why);
+  return end_worker_wait(self);
+}
+
 swap_result wait_for_swap(task& self, deadline until) noexcept {
-  return wait(self, until) ? swap_result::done : swap_result::timed_out;
+  const bool woken = self.kind == task_kind::worker ? wait_departed(self, until, stop::swapped)
+                                                    : wait_asleep(self, until);
+  return woken ? swap_result::done : swap_result::timed_out;
 }
 
 }  // namespace
@@ -75,11 +85,8 @@ void pass_deadlines(group& in) noexcept {
 }
 
 bool wait(task& self, deadline until) noexcept {
-  if (self.kind != task_kind::worker) return wait_asleep(self, until);
-  if (self.state.take_wake()) return true;
-  self.wait_until = until;
-  depart(self, stop::waited);
-  return end_worker_wait(self);
+  return self.kind == task_kind::worker ? wait_departed(self, until, stop::waited)
+                                        : wait_asleep(self, until);
 }
 
 bool wake(const task_reference& target) noexcept {
@@ -116,7 +123,7 @@ swap_result swap(task& self, const task_reference& next, deadline until) noexcep
     return wait_for_swap(self, until);
   }
   target.server = self.server;
-  self.why = stop::waited;
+  self.why = stop::swapped;
   self.wait_until = until;
   commit(self.plug.load()->switch_to(self, target, &self));
   return end_worker_wait(self) ? swap_result::done : swap_result::timed_out;

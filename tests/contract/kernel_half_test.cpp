@@ -261,6 +261,8 @@ TEST(kernel_half, T13_AWorkersDeadlineListsIt) {
   EXPECT_EQ(umcg_run_worker(umcg_get_idle_worker(true)), one.id());
   // The server sleeps, without a deadline of its own; the worker's ends its sleep.
   EXPECT_EQ(umcg_get_idle_worker(true), one.id());
+  EXPECT_TRUE(has_flags(one.id(), UMCG_TF_HELD | UMCG_TF_TIMED_OUT));
+  EXPECT_FALSE(has_flags(one.id(), UMCG_TF_WOKEN));
   EXPECT_FALSE(over.load());
   EXPECT_EQ(umcg_run_worker(one.id()), UMCG_NONE);
   EXPECT_TRUE(over.load());

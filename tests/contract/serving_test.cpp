@@ -169,6 +169,29 @@ TEST(serving, T50_EveryReasonIsReported) {
   EXPECT_EQ(run(one.id()), UMCG_STOP_UNREGISTERED);
 }
 
+TEST(serving, T50_ASwapToWhoCannotRunIsReported) {
+  group group;
+  std::atomic<bool> blocks{true};
+  worker blocked(group, [&] {
+    umcg_block_begin();
+    while (blocks.load()) pause();
+    umcg_block_end();
+    EXPECT_EQ(umcg_wait(0), 0);  // the swap was a wake
+  });
+  const registration self(umcg_register_server(group, 0));
+  EXPECT_EQ(umcg_run_worker(umcg_get_idle_worker(true)), blocked.id());
+  worker one(group, [&] { EXPECT_EQ(umcg_swap(blocked.id(), 0), 0); });
+  umcg_stop why = UMCG_STOP_NONE;
+  EXPECT_EQ(umcg_run_worker_why(umcg_get_idle_worker(true), &why), one.id());
+  EXPECT_EQ(why, UMCG_STOP_SWAPPED);
+  EXPECT_TRUE(waits(one.id()));
+  blocks.store(false);
+  run_until_gone(blocked);
+  EXPECT_EQ(umcg_wake(one.id(), false), 0);
+  EXPECT_TRUE(has_flags(one.id(), UMCG_TF_WOKEN | UMCG_TF_LISTED));
+  run_until_gone(one);
+}
+
 TEST(serving, T51_AServerWithAQueuedWakeServes) {
   group group;
   const registration self(umcg_register_server(group, 0));
