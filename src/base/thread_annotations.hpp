@@ -16,4 +16,5 @@
 #define UMCG_ACQUIRE(...) UMCG_ATTRIBUTE(acquire_capability(__VA_ARGS__))
 #define UMCG_RELEASE(...) UMCG_ATTRIBUTE(release_capability(__VA_ARGS__))
 #define UMCG_REQUIRES(...) UMCG_ATTRIBUTE(requires_capability(__VA_ARGS__))
+#define UMCG_UNCHECKED UMCG_ATTRIBUTE(no_thread_safety_analysis)
 #define UMCG_EXCLUDES(...) UMCG_ATTRIBUTE(locks_excluded(__VA_ARGS__))

@@ -64,19 +64,18 @@ umcg_tid take_worker(deadline until, bool wait) noexcept {
   for (;;) {
     if (const task* worker = core::take_idle_worker(*self)) return core::id_of(*worker);
     if (!wait) return none(0);
-    if (until.passed()) return none(ETIMEDOUT);
+    if (until.passed()) {
+      core::give_up_parking(*self);
+      return none(ETIMEDOUT);
+    }
     core::park(*self, until);
   }
 }
 
 umcg_stop public_reason(core::stop why) noexcept { return static_cast<umcg_stop>(why); }
 
-// Whether two tasks may swap: workers of one group, or no workers at all.
 bool may_swap(const task& self, const task& next) noexcept {
-  const bool self_works = self.kind == task_kind::worker;
-  const bool next_works = next.kind == task_kind::worker;
-  if (self_works != next_works) return false;
-  return !self_works || self.in == next.in;
+  return self.kind == next.kind && self.in == next.in;
 }
 
 }  // namespace
@@ -120,6 +119,7 @@ umcg_t umcg_create_group(std::uint32_t flags) {
   if ((flags & ~std::uint32_t{UMCG_GROUP_ENABLE_PREEMPTION}) != 0) return no_group(EINVAL);
   core::half* plug = core::default_half();
   if (plug == nullptr) return no_group(ENOTSUP);
+  const core::preempt_guard guard(current_task);
   if (flags != 0) {
     if (const int failed = core::install_preemption()) return no_group(failed);
   }
@@ -136,6 +136,7 @@ int umcg_destroy_group(umcg_t group) {
 }
 
 int umcg_set_preemption_signal(int signal) {
+  const core::preempt_guard guard(current_task);
   const int failed = core::set_preemption_signal(signal);
   return failed != 0 ? fail(failed) : 0;
 }
@@ -228,7 +229,7 @@ umcg_tid umcg_run_worker_why(umcg_tid worker, umcg_stop* why) {
   if (!is_registered(target)) return none(ESRCH);
   task& chosen = *target.who;
   if (chosen.kind != task_kind::worker || chosen.in != self->in) return none(EINVAL);
-  if (!chosen.state.run_held() && !chosen.state.run_waiting()) return none(EBUSY);
+  if (!chosen.state.run_found(target.life, false)) return none(target.current() ? EBUSY : ESRCH);
   const core::run_result result = core::run(*self, chosen);
   if (why != nullptr) *why = public_reason(result.why);
   if (result.why == core::stop::exited || result.why == core::stop::unregistered) return none(0);

@@ -20,17 +20,18 @@ task& successor(task& server) noexcept {
   task* worker = serving.queue.take();
   if (worker == nullptr) return server;
   --serving.direct_runs;
-  UMCG_ASSERT(worker->state.run_held());
+  // Another worker may have swapped to it meanwhile.
+  if (!worker->state.run_held()) return server;
   worker->server = &server;
   return *worker;
 }
 
 void end_of(task& worker) noexcept {
   worker.state.end();
-  if (worker.why == stop::unregistered) {
-    worker.plug.load()->go_home(worker);
-  } else {
+  if (worker.exited != nullptr) {
     worker.exited(worker);
+  } else {
+    worker.plug.load()->go_home(worker);
   }
 }
 
@@ -110,6 +111,7 @@ bool honour_preempt_request() noexcept {
   task* self = current_task;
   if (self == nullptr || self->kind != task_kind::worker) return false;
   if (self->preempt_off.depth() != 0) return true;  // the guard looks when it ends
+  if (self->preemptible.load()) preempt_depth::see_requests();
   bool honoured = false;
   // A signal that comes while preemption is off does nothing, so whoever turns it on again has to
   // look again.

@@ -48,8 +48,11 @@ struct server_part {
 constexpr std::size_t servers_max = 256;
 
 struct group {
-  group(bool with_preemption, half& group_half) : preemptible(with_preemption), plug(&group_half) {}
+  group(bool with_preemption, half& group_half) : preemptible(with_preemption), plug(&group_half) {
+    shared.belong_to(this);
+  }
   ~group() {
+    // A few instructions of a thread that has woken the group's last worker.
     while (visitors.load() != 0) base::give_way();
   }
   group(const group&) = delete;
@@ -71,6 +74,8 @@ struct group {
   base::timer_wheel timers UMCG_GUARDED_BY(timers_lock){deadline::clock::now()};
   // The next expiry, in nanoseconds on the steady clock; the largest value when there is none.
   std::atomic<std::int64_t> next_timer{INT64_MAX};
+  // The parked server that sleeps until then; idle_servers.hpp says how that is passed on.
+  std::atomic<task*> timekeeper{nullptr};
 };
 
 }  // namespace umcg::libumcg

@@ -5,6 +5,8 @@
 // continue another. libumcg decides who runs and keeps every state word; a half moves execution. It
 // is declared here, where it is used, and implemented in src/kernel/.
 
+#include <signal.h>
+
 #include <cstddef>
 #include <string_view>
 #include <system_error>
@@ -64,9 +66,10 @@ class half {
   virtual bool sleep(task& self, deadline until) noexcept = 0;
   virtual void rouse(task& sleeper) noexcept = 0;
 
-  // Makes the running `worker` call its group's preemption handler soon. Errors: no_such_process
-  // when it has gone.
-  virtual std::error_code interrupt(task& worker, int signal) noexcept = 0;
+  // Sends the signal to the kernel thread that runs `worker`. A worker that runs on none, because
+  // it has stopped or is on its way in, looks at the request by itself. Errors:
+  // resource_unavailable_try_again (the system's limit on queued signals).
+  virtual std::error_code interrupt(task& worker, siginfo_t& signal) noexcept = 0;
 };
 
 // The half that the C API and, unless told otherwise, every group uses, chosen at the first call;

@@ -18,6 +18,15 @@
 // stampede. Workers that move between queues are a push too: a server may have looked at both while
 // they were in neither.
 //
+// Deadlines of waiting workers have one of the parked servers for a timekeeper: it sleeps until the
+// next of them, and whoever makes that an earlier one ends its sleep. The first to park keeps the
+// time and is the last to be summoned. A parked server that
+// takes work or leaves and sees no timekeeper summons another, which then does the same or parks. A
+// server that parks announces itself, then claims the office, if it is free, then looks at the next
+// deadline; whoever sets that looks afterwards for the timekeeper, and if there is none for
+// anybody: one of the two sees the other. Without each of these steps
+// tests/model/group_deadline_model finds a deadline that nobody sleeps until.
+//
 // A summons that arrives late finds a server that serves already. It is then remembered as one
 // early end of the server's next sleep, and nothing else: a server that runs a worker is never
 // disturbed by it (R5, B24). A server that unregisters waits for the summonses that are on their
@@ -33,14 +42,18 @@ namespace umcg::libumcg {
 
 class idle_servers {
  public:
-  void announce(task& server) noexcept {
+  // One that is announced as the last is taken out last.
+  void announce(task& server, bool as_last = false) noexcept {
     base::short_guard guard(lock_);
-    server.next = first_;
-    first_ = &server;
+    task** link = &first_;
+    while (as_last && *link != nullptr) link = &(*link)->next;
+    server.next = *link;
+    *link = &server;
     count_.store(count_.load() + 1);
   }
 
-  // False: a pusher has taken the server out, and a summons is on its way.
+  // Takes that one out: itself, or who is going to summon it. False: it is not here; somebody else
+  // has taken it out, and a summons is on its way, or it has done so itself.
   bool withdraw(task& server) noexcept {
     base::short_guard guard(lock_);
     for (task** link = &first_; *link != nullptr; link = &(*link)->next) {

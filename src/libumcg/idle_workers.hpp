@@ -75,15 +75,23 @@ class idle_workers {
     return worker;
   }
 
-  // The older half, at most `most` workers, still listed.
-  task_chain take_half(std::size_t most) noexcept {
+  // The older half, at most `most` workers, still listed. None when the queue's server is another
+  // group's by now.
+  task_chain take_half(std::size_t most, const group* of) noexcept {
     task_chain taken;
     if (empty()) return taken;
     base::short_guard guard(lock_);
+    if (of != group_) return taken;
     const std::size_t half = (chain_.size + 1) / 2;
     while (taken.size < half && taken.size < most) taken.push(*chain_.pop());
     size_.store(chain_.size);
     return taken;
+  }
+
+  // Whose workers these are: a server's queue outlives its registration. Null for nobody's.
+  void belong_to(const group* in) noexcept {
+    base::short_guard guard(lock_);
+    group_ = in;
   }
 
   // May be asked without the lock: a pusher's push happens before it asks who is parked, and a
@@ -95,6 +103,7 @@ class idle_workers {
  private:
   base::short_lock lock_;
   task_chain chain_ UMCG_GUARDED_BY(lock_);
+  const group* group_ UMCG_GUARDED_BY(lock_) = nullptr;
   std::atomic<std::size_t> size_{0};
 };
 

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <new>
+#include <utility>
 
 #include "libumcg/scheduling.hpp"
 
@@ -20,19 +21,22 @@ class slot_of_thread {
   slot_of_thread(const slot_of_thread&) = delete;
   slot_of_thread& operator=(const slot_of_thread&) = delete;
   ~slot_of_thread() {
+    has_ended_ = true;
     if (slot_ == nullptr) return;
-    if (current_task != nullptr) unregister();
-    free_task(*slot_);
+    if (current_task != nullptr) unregister(stop::exited);
+    free_task(*std::exchange(slot_, nullptr));
   }
 
+  // Null also in destructors of the thread that come after ours: it is nobody any more.
   task* get() noexcept {
-    if (slot_ == nullptr) slot_ = allocate_task();
+    if (slot_ == nullptr && !has_ended_) slot_ = allocate_task();
     return slot_;
   }
   void forget() noexcept { slot_ = nullptr; }
 
  private:
   task* slot_ = nullptr;
+  bool has_ended_ = false;
 };
 
 thread_local slot_of_thread own;
@@ -40,12 +44,15 @@ thread_local slot_of_thread own;
 // The child's one thread is nobody's task: the servers, and the kernel threads of all others, are
 // the parent's.
 void reset_in_child() noexcept {
+  unlock_task_table();
   current_task = nullptr;
   own.forget();
 }
 
+// No other thread is in the middle of a change of the task table while one forks.
 bool watches_forks() noexcept {
-  static const bool watching = ::pthread_atfork(nullptr, nullptr, reset_in_child) == 0;
+  static const bool watching =
+      ::pthread_atfork(lock_task_table, unlock_task_table, reset_in_child) == 0;
   return watching;
 }
 
@@ -54,13 +61,15 @@ void fill(task& self, half& plug, std::intptr_t tag) noexcept {
   self.why = stop::none;
   self.server = nullptr;
   self.user = nullptr;
+  self.exited = nullptr;
+  self.roused.store(0);  // by whoever was late for the slot's earlier task
   self.tag.store(tag);
 }
 
 int become(group& in, task_kind kind, std::intptr_t tag) noexcept {
   if (current_task != nullptr) return EINVAL;
-  task* self = own_slot();
-  if (self == nullptr || !watches_forks()) return ENOMEM;
+  task* self = watches_forks() ? own_slot() : nullptr;
+  if (self == nullptr) return ENOMEM;
   if (kind == task_kind::server && self->serving == nullptr) {
     self->serving = new (std::nothrow) server_part;
     if (self->serving == nullptr) return ENOMEM;
@@ -80,13 +89,13 @@ task* own_slot() noexcept { return own.get(); }
 
 int register_basic(half& plug, std::intptr_t tag) noexcept {
   if (current_task != nullptr) return EINVAL;
-  task* self = own_slot();
-  if (self == nullptr || !watches_forks()) return ENOMEM;
+  task* self = watches_forks() ? own_slot() : nullptr;
+  if (self == nullptr) return ENOMEM;
   fill(*self, plug, tag);
   self->in = nullptr;
   self->kind = task_kind::basic;
   plug.attach(*self);
-  self->state.begin(self->generation.load(), task_state::running);
+  self->state.begin(task_state::running);
   current_task = self;
   return 0;
 }
@@ -107,7 +116,7 @@ int register_server(group& in, std::intptr_t tag) noexcept {
     self.kind = task_kind::none;
     return EAGAIN;
   }
-  self.state.begin(self.generation.load(), task_state::running);
+  self.state.begin(task_state::running);
   current_task = &self;
   return 0;
 }
@@ -118,21 +127,22 @@ int register_worker(group& in, std::intptr_t tag) noexcept {
   in.plug->attach(self);
   current_task = &self;
   const preempt_guard guard(&self);
-  self.state.begin(self.generation.load(), task_state::listed);
+  self.state.begin(task_state::listed);
   publish(self);
   commit(in.plug->enter(self));
   return 0;
 }
 
-int unregister() noexcept {
+int unregister(stop why) noexcept {
   task* self = current_task;
-  if (self == nullptr) return EINVAL;
+  // A worker without a home has nowhere else to run.
+  if (self == nullptr || self->exited != nullptr) return EINVAL;
   group* in = self->in;
   self->preempt_off.enter();
   switch (self->kind.load()) {
     case task_kind::worker:
       end_blocking(*self);
-      depart(*self, stop::unregistered);  // returns on the thread's own kernel thread
+      depart(*self, why);  // returns on the thread's own kernel thread
       break;
     case task_kind::server:
       remove_server(*self);

@@ -20,6 +20,7 @@ task* own_slot() noexcept;
 int register_basic(half& plug, std::intptr_t tag) noexcept;
 int register_worker(group& in, std::intptr_t tag) noexcept;
 int register_server(group& in, std::intptr_t tag) noexcept;
-int unregister() noexcept;
+// `why` is what a worker's server learns.
+int unregister(stop why = stop::unregistered) noexcept;
 
 }  // namespace umcg::libumcg

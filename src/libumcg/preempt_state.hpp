@@ -20,6 +20,9 @@ class preempt_depth {
     std::atomic_signal_fence(std::memory_order_seq_cst);
     depth_.store(static_cast<std::uint16_t>(depth() - 1), std::memory_order_relaxed);
   }
+  // Between the task's arrival on a kernel thread and its look for requests; hosting_state.hpp has
+  // the other side.
+  static void see_requests() noexcept { std::atomic_thread_fence(std::memory_order_seq_cst); }
   std::uint16_t depth() const noexcept { return depth_.load(std::memory_order_relaxed); }
 
  private:

@@ -2,9 +2,14 @@
 #include "libumcg/preemption.hpp"
 
 #include <signal.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 
 #include "base/short_lock.hpp"
 #include "libumcg/scheduling.hpp"
@@ -25,6 +30,9 @@ struct installation {
 installation installed;
 std::atomic<int> signal_in_use{0};
 
+// What tells our signals from others': they are queued with the address of this.
+constinit std::byte sender_mark{};
+
 // Hands a signal that is not a request of ours to whoever handled it before.
 void pass_on(int signal, siginfo_t* info, void* state) {
   const struct sigaction& before = installed.before;
@@ -35,10 +43,31 @@ void pass_on(int signal, siginfo_t* info, void* state) {
   }
 }
 
+// A handler of the user's that was interrupted: its stack is the carrier's and stays with that.
+bool runs_on_alternate_stack(const ucontext_t& interrupted) {
+  if ((interrupted.uc_stack.ss_flags & SS_DISABLE) != 0) return false;
+  const auto here = reinterpret_cast<std::uintptr_t>(&interrupted);
+  const auto begin = reinterpret_cast<std::uintptr_t>(interrupted.uc_stack.ss_sp);
+  return here - begin < interrupted.uc_stack.ss_size;
+}
+
+// The return from the handler puts the signal mask and the alternate stack of the carrier that was
+// interrupted back. The worker may be on another one, which keeps its own.
+void keep_what_is_the_carriers(ucontext_t& interrupted) {
+  ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, nullptr, &interrupted.uc_sigmask,
+            sizeof(std::uint64_t));
+  ::sigaltstack(nullptr, &interrupted.uc_stack);
+}
+
 void on_signal(int signal, siginfo_t* info, void* state) {
-  // Ours come from tgkill in this process; whoever queues one with a value means somebody else.
-  if (honour_preempt_request() || info->si_code == SI_TKILL) return;
-  pass_on(signal, info, state);
+  const bool ours = info->si_code == SI_QUEUE && info->si_value.sival_ptr == &sender_mark;
+  if (!ours) return pass_on(signal, info, state);
+  auto& interrupted = *static_cast<ucontext_t*>(state);
+  const int saved_errno = errno;
+  // Left for the worker's next call of the library.
+  if (runs_on_alternate_stack(interrupted)) return;
+  if (honour_preempt_request()) keep_what_is_the_carriers(interrupted);
+  errno = saved_errno;
 }
 
 }  // namespace
@@ -70,7 +99,7 @@ int preempt(const task_reference& worker) noexcept {
   task& who = *worker.who;
   if (who.kind != task_kind::worker) return EINVAL;
   if (!who.preemptible) return ENOTSUP;
-  switch (who.state.request_preempt(worker.generation)) {
+  switch (who.state.request_preempt(worker.life)) {
     case preempt_result::not_running:
       return worker.current() ? EAGAIN : ESRCH;
     case preempt_result::asked_before:
@@ -80,7 +109,16 @@ int preempt(const task_reference& worker) noexcept {
     case preempt_result::asked:
       break;
   }
-  return who.plug.load()->interrupt(who, signal_in_use.load()).value();
+  siginfo_t info{};
+  info.si_signo = signal_in_use.load();
+  info.si_code = SI_QUEUE;
+  info.si_pid = ::getpid();
+  info.si_uid = ::getuid();
+  info.si_value.sival_ptr = &sender_mark;
+  const int failed = who.plug.load()->interrupt(who, info).value();
+  // Nobody is going to tell the worker: the next request has to.
+  if (failed != 0) who.state.take_preempt_request();
+  return failed;
 }
 
 }  // namespace umcg::libumcg

@@ -67,12 +67,17 @@ void publish_here(task& server, task_chain& workers) noexcept;
 
 // Ends the sleep of one parked server, if there is one.
 void summon_one(group& in) noexcept;
+// Ends the sleep of the one that knows the next deadline, or of any if none does: there is an
+// earlier one now.
+void tell_timekeeper(group& in) noexcept;
 
 // The next idle worker for `server`, held; null when there is none. Also lets due deadlines of the
 // group pass.
 task* take_idle_worker(task& server) noexcept;
 // Sleeps until there may be an idle worker again, or the deadline.
 void park(task& server, deadline until) noexcept;
+// A server that found nothing neither parks nor looks again.
+void give_up_parking(task& server) noexcept;
 
 struct run_result {
   task* worker;  // who departed last: not `worker` if it swapped to another

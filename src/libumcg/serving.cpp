@@ -2,6 +2,7 @@
 // The idle workers list and the servers that look for work in it. idle_workers.hpp and
 // idle_servers.hpp say why no worker is left waiting beside a parked server.
 #include <algorithm>
+#include <utility>
 
 #include "libumcg/scheduling.hpp"
 
@@ -38,7 +39,7 @@ task* steal(task& server) noexcept {
     serving.steal_from = (serving.steal_from + 1) % end;
     task* victim = in.servers[serving.steal_from].load();
     if (victim == nullptr || victim == &server) continue;
-    task_chain taken = victim->serving->queue.take_half(batch_max);
+    task_chain taken = victim->serving->queue.take_half(batch_max, &in);
     task* first = taken.pop();
     if (first == nullptr) continue;
     UMCG_ASSERT(first->state.hold());
@@ -52,32 +53,46 @@ task* steal(task& server) noexcept {
   return nullptr;
 }
 
-// A server that was parked takes work, or nothing: what it does for those that still are. Whoever
-// pushed several workers summoned one server only, so if there are more, the next shall know. And
-// if a deadline is to come, this server was perhaps the only one that would have woken for it.
-void leave_parking_place(task& server, bool takes_work) noexcept {
+// A server that was parked will not park again at once: what it does for those that still are.
+// Whoever pushed several workers summoned one server only, so if there are more, the next shall
+// know. And if nobody keeps the time, it was the timekeeper or was to become that: another has to.
+void leave_parking_place(task& server) noexcept {
   server_part& serving = *server.serving;
   if (!serving.was_parked) return;
   group& in = *server.in;
-  const bool more_work = serving.was_summoned && any_idle_worker(in);
-  serving.was_summoned = false;
-  if (!takes_work) return;
+  const bool more_work = std::exchange(serving.was_summoned, false) && any_idle_worker(in);
+  const bool time_is_unkept = in.next_timer.load() != INT64_MAX && in.timekeeper.load() == nullptr;
   serving.was_parked = false;
-  if (more_work || in.next_timer.load() != INT64_MAX) summon_one(in);
+  if (more_work || time_is_unkept) summon_one(in);
+}
+
+bool claim_timekeeping(task& server) noexcept {
+  task* nobody = nullptr;
+  return server.in.load()->timekeeper.compare_exchange_strong(nobody, &server);
+}
+
+// Ends the sleep of a server that the caller has taken out of the list.
+void summon(task& server) noexcept {
+  server_part& serving = *server.serving;
+  if (serving.sleep != nullptr) {
+    serving.sleep->unpark();
+  } else {
+    server.plug.load()->rouse(server);
+  }
+  serving.delivered.fetch_add(1);
 }
 
 }  // namespace
 
 void summon_one(group& in) noexcept {
-  task* server = in.parked.take_one();
-  if (server == nullptr) return;
-  server_part& serving = *server->serving;
-  if (serving.sleep != nullptr) {
-    serving.sleep->unpark();
-  } else {
-    server->plug.load()->rouse(*server);
-  }
-  serving.delivered.fetch_add(1);
+  if (task* server = in.parked.take_one()) summon(*server);
+}
+
+void tell_timekeeper(group& in) noexcept {
+  task* keeper = in.timekeeper.load();
+  if (keeper == nullptr) return summon_one(in);
+  // Who is not in the list is about to look at the deadlines by itself.
+  if (in.parked.withdraw(*keeper)) summon(*keeper);
 }
 
 void publish(task& worker) noexcept {
@@ -112,22 +127,27 @@ task* take_idle_worker(task& server) noexcept {
   idle_workers& queue = server.serving->queue;
   // What came from outside gets in line behind what is here already: neither can starve the other.
   if (!in.shared.empty()) {
-    task_chain arrived = in.shared.take_half(batch_max);
+    task_chain arrived = in.shared.take_half(batch_max, &in);
     publish_here(server, arrived);
   }
   task* worker = queue.take();
   if (worker == nullptr) worker = steal(server);
-  leave_parking_place(server, worker != nullptr);
+  if (worker != nullptr) leave_parking_place(server);
   return worker;
 }
 
+void give_up_parking(task& server) noexcept { leave_parking_place(server); }
+
 void park(task& server, deadline until) noexcept {
   group& in = *server.in;
-  in.parked.announce(server);
+  bool keeps_time = claim_timekeeping(server);
+  in.parked.announce(server, keeps_time);
+  // Who held the office may have left it meanwhile and found nobody in the list to tell.
+  if (!keeps_time) keeps_time = claim_timekeeping(server);
   if (!any_idle_worker(in)) {
     const deadline timer{
         deadline::clock::time_point(std::chrono::nanoseconds(in.next_timer.load()))};
-    const deadline end = std::min(until, timer);
+    const deadline end = keeps_time ? std::min(until, timer) : until;
     if (server.serving->sleep != nullptr) {
       server.serving->sleep->park(end);
     } else {
@@ -140,6 +160,7 @@ void park(task& server, deadline until) noexcept {
     serving.was_summoned = true;
     ++serving.summonses;
   }
+  if (keeps_time) in.timekeeper.store(nullptr);
   if (serving.sleep != nullptr) serving.sleep->collect();
 }
 
@@ -156,6 +177,7 @@ run_result run(task& server, task& worker) noexcept {
 }
 
 bool add_server(group& in, task& server) noexcept {
+  server.serving->queue.belong_to(&in);
   for (std::uint32_t at = 0; at < servers_max; ++at) {
     task* empty = nullptr;
     if (!in.servers[at].compare_exchange_strong(empty, &server)) continue;
@@ -164,22 +186,25 @@ bool add_server(group& in, task& server) noexcept {
     }
     return true;
   }
+  server.serving->queue.belong_to(nullptr);
   return false;
 }
 
 void remove_server(task& server) noexcept {
   group& in = *server.in;
+  give_up_parking(server);
   for (std::uint32_t at = 0; at < in.servers_end.load(); ++at) {
     task* expected = &server;
     if (in.servers[at].compare_exchange_strong(expected, nullptr)) break;
   }
   // What it had not run yet is for the others.
   for (;;) {
-    task_chain rest = server.serving->queue.take_half(SIZE_MAX);
+    task_chain rest = server.serving->queue.take_half(SIZE_MAX, &in);
     if (rest.empty()) break;
     in.shared.push_all(rest);
     summon_one(in);
   }
+  server.serving->queue.belong_to(nullptr);
   // A summoner may be between taking the server out and ending its sleep, which it may do no longer
   // once the server is gone.
   while (server.serving->delivered.load() != server.serving->summonses) base::give_way();

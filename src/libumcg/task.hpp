@@ -52,8 +52,8 @@ struct alignas(64) task {
   std::atomic<bool> preemptible{false};
   stop why = stop::none;      // worker: set by itself before it departs, read by whoever commits it
   preempt_depth preempt_off;  // worker: own thread and its signal handler only
-  std::uint8_t blocking = 0;  // worker: own thread only: how deep in regions without a server
-  std::uint32_t slot = 0;     // fixed: place in the task table
+  std::uint32_t blocking = 0;  // worker: own thread only: how deep in regions without a server
+  std::uint32_t slot = 0;      // fixed: place in the task table
   // The half's: there is a rouse for the next sleep. It may come when the task is gone and its slot
   // is another's, for whom it is an early end of a sleep.
   std::atomic<std::uint32_t> roused{0};

@@ -14,6 +14,7 @@
 //   running --wait_or_list-->       waiting   its server's carrier
 //   waiting --wake, time_out-->     listed    any thread
 //   waiting --run_waiting-->        running   a worker that swaps to it
+//   held, waiting --run_found-->    running   a server or worker that knows its id
 //   running --yield-->              listed    its server's carrier, also for a preemption
 //   running --end-->                none      unregister, thread exit
 //
@@ -30,10 +31,10 @@
 // next wait consumes it. A deadline that passes is remembered the same way; a wake beats a deadline
 // whenever both came.
 //
-// Layout: bits 0-5 state as in the kernel patches, 7 preempt requested, 10-17 flags, 18-33 low bits
-// of the id's generation, 34-63 a sequence number that every move increments: the word never
-// returns to an earlier value while anybody still compares with it. A clock in its place (as in the
-// patches) costs 20 ns a move and orders nothing.
+// Layout: bits 0-5 state as in the kernel patches, 7 preempt requested, 10-17 flags, 18-33 the
+// number of the life, which is one registration of the task, 34-63 a sequence number that every
+// move increments: the word never returns to an earlier value while anybody still compares with it.
+// A clock in its place (as in the patches) costs 20 ns a move and orders nothing.
 
 #include <atomic>
 #include <cstdint>
@@ -46,7 +47,7 @@ enum class wake_result : std::uint8_t {
   queued,   // the task was not waiting: its next wait returns at once
   publish,  // a waiting worker is now listed: the caller puts it into the idle workers list
   rouse,    // a waiting server or basic task is now running: the caller ends its sleep
-  stale,    // the id's generation is over
+  stale,    // that life is over
 };
 
 enum class preempt_result : std::uint8_t { asked, asked_before, not_running };
@@ -81,14 +82,18 @@ class task_state {
   std::uint64_t look() const noexcept { return word_.load() & full_mask; }
   std::uint64_t place() const noexcept { return word_.load() & place_mask; }
   std::uint64_t stamp() const noexcept { return word_.load() >> sequence_shift; }
+  // The task's present life, or its last one. Whoever acts on an id reads this first, then looks
+  // what the task is, and then moves with the life that it has read: the move fails when the thread
+  // has become something else meanwhile.
+  std::uint64_t life() const noexcept { return (word_.load() >> full_bits) & life_mask; }
 
-  // A new task of `generation` begins in `place` (running, or listed for a worker).
-  void begin(std::uint64_t generation, std::uint64_t place) noexcept {
+  // A new life begins in `place` (running, or listed for a worker).
+  void begin(std::uint64_t place) noexcept {
     const std::uint64_t old = word_.load();
     UMCG_ASSERT((old & state_mask) == none);
     const std::uint64_t sequence = (old >> sequence_shift) + 1;
-    word_.store((sequence << sequence_shift) | ((generation & generation_mask) << full_bits) |
-                place);
+    const std::uint64_t life = ((old >> full_bits) + 1) & life_mask;
+    word_.store((sequence << sequence_shift) | (life << full_bits) | place);
   }
   // The task is over: no wake finds it. Flags are dropped.
   void end() noexcept {
@@ -100,6 +105,19 @@ class task_state {
   bool run_held() noexcept { return move(held, running); }
   // Runs a waiting worker directly: that is its wake.
   bool run_waiting() noexcept { return move(waiting, running | woken); }
+  // Either of the two, for a worker found by its id. False: it is neither, or that life is over.
+  // `wakes`: it is a swap, which like every wake beats a deadline that has passed.
+  bool run_found(std::uint64_t life, bool wakes) noexcept {
+    bool runs = false;
+    change([&](std::uint64_t old) {
+      const std::uint64_t place = old & place_mask;
+      runs = matches(old, life) && (place == held || place == waiting);
+      if (!runs) return old;
+      const bool ends_wait = place == waiting || (wakes && (old & timed_out) != 0);
+      return (old & ~place_mask) | running | (ends_wait ? woken : 0);
+    });
+    return runs;
+  }
   void unblock() noexcept { must(blocked, listed); }
   void yield() noexcept { must_dropping(running, listed, preempt_requested); }
   void attach() noexcept { must(running, attached); }
@@ -189,10 +207,10 @@ class task_state {
   }
 
   // Any thread, any state. `is_worker` says where a waiting task goes.
-  wake_result wake(std::uint64_t generation, bool is_worker) noexcept {
+  wake_result wake(std::uint64_t life, bool is_worker) noexcept {
     wake_result result = wake_result::stale;
     change([&](std::uint64_t old) {
-      if (!matches(old, generation)) {
+      if (!matches(old, life)) {
         result = wake_result::stale;
         return old;
       }
@@ -207,10 +225,10 @@ class task_state {
   }
 
   // Asks a running worker to yield.
-  preempt_result request_preempt(std::uint64_t generation) noexcept {
+  preempt_result request_preempt(std::uint64_t life) noexcept {
     preempt_result result = preempt_result::not_running;
     change([&](std::uint64_t old) {
-      const bool runs = matches(old, generation) && (old & place_mask) == running;
+      const bool runs = matches(old, life) && (old & place_mask) == running;
       const bool asked = (old & preempt_requested) != 0;
       result = !runs   ? preempt_result::not_running
                : asked ? preempt_result::asked_before
@@ -223,12 +241,11 @@ class task_state {
  private:
   static constexpr int full_bits = 18;
   static constexpr int sequence_shift = 34;
-  static constexpr std::uint64_t generation_mask = 0xffff;
+  static constexpr std::uint64_t life_mask = 0xffff;
   static constexpr std::uint64_t one_move = std::uint64_t{1} << sequence_shift;
 
-  static bool matches(std::uint64_t word, std::uint64_t generation) noexcept {
-    return (word & state_mask) != none &&
-           ((word >> full_bits) & generation_mask) == (generation & generation_mask);
+  static bool matches(std::uint64_t word, std::uint64_t life) noexcept {
+    return (word & state_mask) != none && ((word >> full_bits) & life_mask) == life;
   }
 
   // Applies `next` until the exchange wins; a result equal to the old word changes nothing.

@@ -76,6 +76,9 @@ void free_task(task& dead) noexcept {
   tasks.free = &dead;
 }
 
+void lock_task_table() noexcept UMCG_UNCHECKED { tasks.lock.lock(); }
+void unlock_task_table() noexcept UMCG_UNCHECKED { tasks.lock.unlock(); }
+
 std::intptr_t id_of(const task& who) noexcept { return id_of(who, who.generation.load()); }
 
 std::intptr_t id_of(const task& who, std::uint64_t generation) noexcept {
@@ -88,7 +91,12 @@ task_reference find_task(std::intptr_t id) noexcept {
   if (id <= 0 || slot / tasks_per_chunk >= chunks_max) return {};
   chunk* const home = tasks.chunks[slot / tasks_per_chunk].load();
   if (home == nullptr) return {};
-  return {&(*home)[slot % tasks_per_chunk], bits >> generation_shift};
+  task& who = (*home)[slot % tasks_per_chunk];
+  return {&who, bits >> generation_shift, who.state.life()};
+}
+
+task_reference refer_to(task& who) noexcept {
+  return {&who, who.generation.load(), who.state.life()};
 }
 
 }  // namespace umcg::libumcg

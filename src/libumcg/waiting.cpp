@@ -54,8 +54,7 @@ void arm_deadline(task& worker) noexcept {
     set_next_timer(in);
     earlier = in.next_timer.load() < before;
   }
-  // A parked server sleeps only until what was the next deadline when it parked.
-  if (earlier) summon_one(in);
+  if (earlier) tell_timekeeper(in);
 }
 
 void disarm_deadline(task& worker) noexcept {
@@ -92,7 +91,7 @@ bool wait(task& self, deadline until) noexcept {
 bool wake(const task_reference& target) noexcept {
   task& who = *target.who;
   if (!target.current()) return false;
-  switch (who.state.wake(target.generation, who.kind == task_kind::worker)) {
+  switch (who.state.wake(target.life, who.kind == task_kind::worker)) {
     case wake_result::stale:
       return false;
     case wake_result::queued:
@@ -112,12 +111,15 @@ swap_result swap(task& self, const task_reference& next, deadline until) noexcep
     // Nobody's place to give away: a server or basic task sleeps in the kernel, and a worker with a
     // queued wake does not stop at all.
     const bool stays = self.kind == task_kind::worker;
-    if (!wake(next)) return swap_result::gone;
+    if (!wake(next)) {
+      if (stays) wake(refer_to(self));  // that wake is for the next wait
+      return swap_result::gone;
+    }
     return stays ? swap_result::done : wait_for_swap(self, until);
   }
   task& target = *next.who;
   if (!next.current()) return swap_result::gone;
-  if (!target.state.run_waiting() && !target.state.run_held()) {
+  if (!target.state.run_found(next.life, true)) {
     if (target.state.place() == task_state::listed) return swap_result::busy;
     if (!wake(next)) return swap_result::gone;
     return wait_for_swap(self, until);

@@ -2,7 +2,7 @@
 #pragma once
 
 // One waiter's place to wait for one event, on its own stack. The waiter may be a worker, a server
-// or a plain thread.
+// or a plain thread, as which a worker in a blocking region counts.
 
 #include <atomic>
 #include <cstdint>
@@ -15,9 +15,8 @@ namespace umcg::sched {
 class one_shot {
  public:
   one_shot() noexcept {
-    if (libumcg::task* self = libumcg::current_task) {
-      waiter_ = {self, self->generation.load()};
-    }
+    libumcg::task* self = libumcg::current_task;
+    if (self != nullptr && self->blocking == 0) waiter_ = libumcg::refer_to(*self);
   }
   one_shot(const one_shot&) = delete;
   one_shot& operator=(const one_shot&) = delete;

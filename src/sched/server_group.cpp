@@ -53,7 +53,8 @@ void run_workers(task& self, event_source& source, const std::atomic<bool>& stop
       continue;
     }
     self.serving->direct_runs = runs_left - 1;
-    UMCG_ASSERT(worker->state.run_held());
+    // Another worker may have swapped to it meanwhile.
+    if (!worker->state.run_held()) continue;
     libumcg::run(self, *worker);
     runs_left = self.serving->direct_runs;
     if (runs_left > 0) continue;

@@ -32,7 +32,7 @@ void worker::detach() noexcept { record_ = nullptr; }
 
 void yield() noexcept {
   libumcg::task* self = libumcg::current_task;
-  if (self == nullptr || self->kind != libumcg::task_kind::worker) {
+  if (self == nullptr || self->kind != libumcg::task_kind::worker || self->blocking != 0) {
     ::sched_yield();
     return;
   }

@@ -27,7 +27,7 @@ std::uint64_t worker_record::begin(body work, std::string_view name) noexcept {
   std::copy_n(name.begin(), std::min(name.size(), name_.size() - 1), name_.begin());
   self_.generation.fetch_add(1);
   self_.exited = has_exited;
-  self_.state.begin(self_.generation.load(), task_state::listed);
+  self_.state.begin(task_state::listed);
   base::short_guard guard(lock_);
   return ++begun_;
 }
@@ -40,6 +40,7 @@ void worker_record::main(task& self, task* departed) noexcept {
   auto& record = *static_cast<worker_record*>(self.user);
   while (!record.retiring_) {
     self.preempt_off.exit();
+    libumcg::honour_preempt_request();
     record.work_();
     record.work_.reset();
     libumcg::end_blocking(self);

@@ -289,6 +289,26 @@ TEST(kernel_half, T13_ASummonedServerHandsTheDeadlineOn) {
   worker second_busy(group, be_busy);
 }
 
+// The server that parked first sleeps until the deadline, but not as long as that and leaves; the
+// other one sleeps without a deadline of its own.
+TEST(kernel_half, T13_AServerThatLeavesHandsTheDeadlineOn) {
+  group group;
+  const std::uint64_t leaves_at = after(milliseconds(20));
+  server leaver(group, [leaves_at] {
+    for (;;) {
+      const umcg_tid idle = umcg_get_idle_worker_until(leaves_at);
+      if (idle == UMCG_NONE) break;
+      umcg_run_worker(idle);
+    }
+    EXPECT_EQ(errno, ETIMEDOUT);
+  });
+  let_pass(milliseconds(5));
+  group.serve(1);
+  let_pass(milliseconds(5));
+  worker one(group, [leaves_at] { EXPECT_FAILS(umcg_wait(leaves_at + 20'000'000), ETIMEDOUT); });
+  one.join();
+}
+
 // A server sleeps without a deadline; another one's worker brings one and the next worker keeps it.
 TEST(kernel_half, T13_ASleepingServerLearnsOfADeadline) {
   group group;
@@ -379,7 +399,7 @@ TEST(kernel_half, T17_TheNextBlockIsSeenAsWell) {
 
 TEST(kernel_half, T24_NoStateWordComesTwice) {
   umcg::libumcg::task_state state;
-  state.begin(1, umcg::libumcg::task_state::listed);
+  state.begin(umcg::libumcg::task_state::listed);
   std::uint64_t before = state.stamp();
   for (int update = 0; update < 1 << 18; ++update) {
     EXPECT_TRUE(state.hold());

@@ -278,7 +278,7 @@ TEST(operating_system, T23_AThreadThatEndsGivesItsServerBack) {
     umcg_stop why = UMCG_STOP_NONE;
     const umcg_tid idle = umcg_get_idle_worker(true);
     EXPECT_EQ(umcg_run_worker_why(idle, &why), UMCG_NONE);
-    EXPECT_EQ(why, UMCG_STOP_UNREGISTERED);
+    EXPECT_EQ(why, UMCG_STOP_EXITED);
     EXPECT_FAILS(umcg_wake(idle, false), ESRCH);
   }
 }

@@ -64,7 +64,7 @@ class border {
     const long before = kernel_thread();
     {
       base::short_guard list(lock_);
-      waiting_.push_back({&self, self.generation.load()});
+      waiting_.push_back(libumcg::refer_to(self));
     }
     ring();
     libumcg::wait(self, deadline::never());

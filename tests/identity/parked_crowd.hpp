@@ -57,7 +57,7 @@ class parked_crowd {
  private:
   void wait_at(std::size_t number) {
     libumcg::task& self = *libumcg::current_task;
-    references_[number] = {&self, self.generation.load()};
+    references_[number] = libumcg::refer_to(self);
     come_.fetch_add(1);
     base::futex_wake(come_);
     {

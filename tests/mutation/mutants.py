@@ -80,13 +80,17 @@ MUTANTS = (
     mutant("no-summons-from-inside", "a worker's wake of another summons a server (B5)", SERVING,
            "if (!taken_next) summon_one(in);", "static_cast<void>(taken_next);"),
     mutant("no-chain", "a summoned server that sees more work summons the next (B22, R3)", SERVING,
-           "if (more_work || in.next_timer.load() != INT64_MAX) summon_one(in);",
-           "if (in.next_timer.load() != INT64_MAX) summon_one(in);"),
+           "if (more_work || time_is_unkept) summon_one(in);",
+           "if (time_is_unkept) summon_one(in);"),
     mutant("nobody-minds-the-deadline", "a server that leaves the sleep hands the deadline on",
-           SERVING, "if (more_work || in.next_timer.load() != INT64_MAX) summon_one(in);",
+           SERVING, "if (more_work || time_is_unkept) summon_one(in);",
            "if (more_work) summon_one(in);"),
     mutant("earlier-deadline-unknown", "sleepers learn of an earlier deadline", WAITING,
-           "if (earlier) summon_one(in);", "static_cast<void>(earlier);"),
+           "if (earlier) tell_timekeeper(in);", "static_cast<void>(earlier);"),
+    mutant("somebody-told", "the one that keeps the time learns of an earlier deadline", WAITING,
+           "if (earlier) tell_timekeeper(in);", "if (earlier) summon_one(in);"),
+    mutant("left-without-a-word", "a server that leaves empty-handed hands the deadline on", API,
+           "core::give_up_parking(*self);", ""),
     mutant("last-in-first-out", "idle workers run in the order in which they came (B26)",
            "src/libumcg/idle_workers.hpp",
            "    worker.next = nullptr;\n    (last != nullptr ? last->next : first) = &worker;\n"
@@ -109,8 +113,8 @@ MUTANTS = (
                 "if (self.kind != task_kind::worker || self.state.take_wake()) {",
                 "if (self.kind != task_kind::worker) {"),
     swap_mutant("swap-runs-anybody", "a swap runs whom it has won (B1, B2, B9, B49)", WAITING,
-                "if (!target.state.run_waiting() && !target.state.run_held()) {",
-                "if (!target.state.run_waiting() && !target.state.run_held() && false) {"),
+                "if (!target.state.run_found(next.life, true)) {",
+                "if (!target.state.run_found(next.life, true) && false) {"),
     swap_mutant("swap-without-server", "the server passes with the swap (B4)", WAITING,
                 "target.server = self.server;\n  self.why", "self.why"),
     swap_mutant("swap-of-other-kinds", "a swap is between tasks that can (B12)", API,
@@ -125,10 +129,10 @@ MUTANTS = (
            ((MEMBERSHIP, "  in.members.fetch_add(1);\n  return 0;", "  return 0;"),
             (MEMBERSHIP, "  commit(in.plug->enter(self));\n",
              "  commit(in.plug->enter(self));\n  in.members.fetch_add(1);\n"),
-            (MEMBERSHIP, "  self.state.begin(self.generation.load(), task_state::running);\n"
+            (MEMBERSHIP, "  self.state.begin(task_state::running);\n"
              "  current_task = &self;\n",
              "  in.members.fetch_add(1);\n"
-             "  self.state.begin(self.generation.load(), task_state::running);\n"
+             "  self.state.begin(task_state::running);\n"
              "  current_task = &self;\n"))),
     mutant("thread-end-unnoticed", "a thread that ends is unregistered (B36)", MEMBERSHIP,
            "if (current_task != nullptr) unregister();", "current_task = nullptr;"),
@@ -143,9 +147,9 @@ MUTANTS = (
            "if (next == UMCG_NONE || current_task == nullptr) return fail(EINVAL);\n"
            "  const task_reference target"),
     mutant("runs-the-listed", "who is in the list belongs to it", API,
-           "if (!chosen.state.run_held() && !chosen.state.run_waiting()) return none(EBUSY);",
-           "if (!chosen.state.run_held() && !chosen.state.run_waiting() && "
-           "!(chosen.state.hold() && chosen.state.run_held())) return none(EBUSY);"),
+           "if (!chosen.state.run_found(target.life, false)) return",
+           "if (!chosen.state.run_found(target.life, false) && "
+           "!(chosen.state.hold() && chosen.state.run_held())) return"),
     mutant("waits-in-a-region", "a worker without a server cannot wait", API,
            "if (self->blocking != 0) return fail(EBUSY);\n"
            "  const core::preempt_guard guard(self);\n"

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/futex.hpp"
+#include "base/queue_signal.hpp"
 #include "base/raw_syscall.hpp"
 #include "libumcg/scheduling.hpp"
 
@@ -113,10 +114,8 @@ class futex final : public libumcg::half {
   }
   void rouse(task& sleeper) noexcept override { base::set_and_wake(sleeper.roused); }
 
-  std::error_code interrupt(task& worker, int signal) noexcept override {
-    const long result =
-        base::raw_syscall(SYS_tgkill, ::getpid(), of(worker).kernel_thread.load(), signal);
-    return make_error(static_cast<int>(-result));
+  std::error_code interrupt(task& worker, siginfo_t& signal) noexcept override {
+    return make_error(base::queue_signal(of(worker).kernel_thread.load(), signal));
   }
 };
 

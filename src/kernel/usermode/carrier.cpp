@@ -133,7 +133,7 @@ void* spare_main(void* argument) {
   block_signals_of_others();
   ::pthread_setname_np(::pthread_self(), "umcg-carrier");
   loop.saved.thread_pointer = __builtin_thread_pointer();
-  loop.on->kernel_thread = static_cast<pid_t>(base::raw_syscall(SYS_gettid));
+  loop.on->kernel_thread.store(static_cast<pid_t>(base::raw_syscall(SYS_gettid)));
   loop.on->thread_pointer.set_up();
   base::sleep_until_set(loop.on->called, deadline::never());
   serve_carrier(loop, host(loop));

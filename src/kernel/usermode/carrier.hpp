@@ -29,7 +29,7 @@ namespace umcg::kernel::usermode {
 struct idle_loop;
 
 struct carrier {
-  pid_t kernel_thread = 0;  // fixed
+  std::atomic<pid_t> kernel_thread{0};  // fixed
   carrier_state state;
   carrier_thread_pointer thread_pointer;
   idle_loop* loop = nullptr;             // what it runs while it hosts nobody

@@ -28,7 +28,10 @@ extern "C" int pthread_getattr_np(pthread_t thread, pthread_attr_t* attributes) 
   }
   umcg::libumcg::task* self = umcg::libumcg::current_task;
   const bool is_worker = self != nullptr && self->kind == umcg::libumcg::task_kind::worker;
-  if (!is_worker || ::pthread_equal(thread, ::pthread_self()) == 0) return real(thread, attributes);
+  if (!is_worker || !umcg::kernel::usermode::thread_id_field_known() ||
+      ::pthread_equal(thread, ::pthread_self()) == 0) {
+    return real(thread, attributes);
+  }
   const umcg::libumcg::preempt_guard guard(self);
   std::uint32_t& id = *umcg::kernel::usermode::thread_id_field(thread);
   const std::uint32_t own =

@@ -27,7 +27,7 @@ constexpr std::size_t search_end = 0x900;
 constexpr std::uint32_t virtual_id_first = (1U << 22) + 1;
 constexpr std::uint32_t virtual_id_last = (1U << 29) - 1;
 
-std::size_t field_offset = 0;
+std::atomic<std::size_t> field_offset{0};
 
 std::vector<std::size_t> places_of_own_id() {
   const auto id = static_cast<std::uint32_t>(::syscall(SYS_gettid));
@@ -49,7 +49,7 @@ std::string find_field() {
   for (const std::size_t at : here) {
     for (const std::size_t other : there) {
       if (at != other) continue;
-      field_offset = at;
+      field_offset.store(at);
       ++matches;
     }
   }
@@ -78,8 +78,10 @@ const std::string& examine_machine() {
   return problem;
 }
 
+bool thread_id_field_known() noexcept { return field_offset.load() != 0; }
+
 std::uint32_t* thread_id_field(pthread_t thread) noexcept {
-  return reinterpret_cast<std::uint32_t*>(reinterpret_cast<char*>(thread) + field_offset);
+  return reinterpret_cast<std::uint32_t*>(reinterpret_cast<char*>(thread) + field_offset.load());
 }
 
 void forget_cpu_number() noexcept {

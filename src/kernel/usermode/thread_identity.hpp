@@ -19,6 +19,8 @@ namespace umcg::kernel::usermode {
 // is well; otherwise why this machine cannot have the usermode half.
 const std::string& examine_machine();
 
+// False on machines that have not been examined, or in vain: then no thread was ever changed.
+bool thread_id_field_known() noexcept;
 // The TID field in a thread's TCB. After examine_machine().
 std::uint32_t* thread_id_field(pthread_t thread) noexcept;
 

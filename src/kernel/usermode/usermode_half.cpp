@@ -12,6 +12,7 @@
 
 #include "base/assert.hpp"
 #include "base/futex.hpp"
+#include "base/queue_signal.hpp"
 #include "base/raw_syscall.hpp"
 #include "base/thread_sanitizer.hpp"
 #include "kernel/usermode/carrier.hpp"
@@ -70,7 +71,7 @@ class usermode final : public libumcg::half {
       return;
     }
     mine.is_saved.store(1);
-    mine.own_carrier.kernel_thread = static_cast<pid_t>(base::raw_syscall(SYS_gettid));
+    mine.own_carrier.kernel_thread.store(static_cast<pid_t>(base::raw_syscall(SYS_gettid)));
     mine.on.pass_to(&mine.own_carrier);
     if (self.kind == libumcg::task_kind::server) mine.own_carrier.thread_pointer.set_up();
   }
@@ -114,11 +115,10 @@ class usermode final : public libumcg::half {
 
   void rouse(task& sleeper) noexcept override { base::set_and_wake(sleeper.roused); }
 
-  std::error_code interrupt(task& worker, int signal) noexcept override {
-    const carrier* host = of(worker).on.get();
-    if (host == nullptr) return make_error(ESRCH);
-    const long result = base::raw_syscall(SYS_tgkill, ::getpid(), host->kernel_thread, signal);
-    return make_error(static_cast<int>(-result));
+  std::error_code interrupt(task& worker, siginfo_t& signal) noexcept override {
+    const carrier* host = of(worker).on.look_after_request();
+    if (host == nullptr) return {};
+    return make_error(base::queue_signal(host->kernel_thread.load(), signal));
   }
 
  private:

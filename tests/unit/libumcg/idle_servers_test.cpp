@@ -129,7 +129,7 @@ TEST(idle_servers, ParkBesideNoWorker) {
   for (std::size_t number = 0; number < servers_count; ++number)
     threads.emplace_back(serve, number);
   for (std::size_t number = 0; number < pushes; ++number) {
-    workers[number].state.begin(1, task_state::listed);
+    workers[number].state.begin(task_state::listed);
     queue.push(workers[number]);
     if (const task* const server = parked.take_one()) rouse(*server);
     if (number % 64 == 0) std::this_thread::yield();

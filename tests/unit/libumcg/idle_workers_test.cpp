@@ -18,7 +18,7 @@ class listed_workers {
   explicit listed_workers(std::size_t count) : all_(std::make_unique<task[]>(count)) {
     for (std::size_t number = 0; number < count; ++number) {
       all_[number].tag.store(static_cast<std::intptr_t>(number));
-      all_[number].state.begin(1, task_state::listed);
+      all_[number].state.begin(task_state::listed);
     }
   }
   task& operator[](std::size_t number) { return all_[number]; }
@@ -99,7 +99,7 @@ TEST(idle_workers, AreHalvedFromTheOldEnd) {
     listed_workers workers(expected.queued);
     idle_workers queue;
     for (std::size_t number = 0; number < expected.queued; ++number) queue.push(workers[number]);
-    const task_chain taken = queue.take_half(expected.most);
+    const task_chain taken = queue.take_half(expected.most, nullptr);
     EXPECT_EQ(taken.size, expected.taken);
     EXPECT_EQ(queue.size(), expected.queued - expected.taken);
     const order got = numbers(taken);
@@ -136,7 +136,8 @@ TEST(idle_workers, AreTakenOnceUnderContention) {
   for (std::size_t number = 0; number < takers; ++number) {
     threads.emplace_back([&, number] {
       for (bool from_shared = true; left.load() > 0; from_shared = !from_shared) {
-        task_chain moved = (from_shared ? shared : own[(number + 1) % takers]).take_half(8);
+        task_chain moved =
+            (from_shared ? shared : own[(number + 1) % takers]).take_half(8, nullptr);
         own[number].push_all(moved);
         const task* const worker = own[number].take();
         if (worker == nullptr) {

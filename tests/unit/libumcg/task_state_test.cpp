@@ -15,7 +15,7 @@
 namespace umcg::libumcg {
 namespace {
 
-constexpr std::uint64_t generation = 7;
+constexpr std::uint64_t first_life = 1;
 
 struct named_place {
   std::string name;
@@ -31,7 +31,7 @@ const std::vector<named_place> places{
 
 // Puts a fresh task there.
 void begin_at(task_state& state, std::uint64_t place, std::uint64_t flags = 0) {
-  if (place != task_state::none) state.begin(generation, place | flags);
+  if (place != task_state::none) state.begin(place | flags);
 }
 
 struct refusable_move {
@@ -107,7 +107,7 @@ TEST(task_state_deathtest, AMoveFromAnywhereElseStopsTheProgram) {
   }
   task_state begun;
   begin_at(begun, task_state::running);
-  EXPECT_DEATH(begun.begin(generation, task_state::running), "broken invariant");
+  EXPECT_DEATH(begun.begin(task_state::running), "broken invariant");
 }
 
 TEST(task_state_flags, SurviveMovesOfPlace) {
@@ -146,7 +146,7 @@ TEST(task_state_flags, APreemptionRequestEndsWithTheRun) {
   for (const auto& stop : stops) {
     task_state state;
     begin_at(state, task_state::running);
-    EXPECT_EQ(state.request_preempt(generation), preempt_result::asked);
+    EXPECT_EQ(state.request_preempt(first_life), preempt_result::asked);
     EXPECT_NE(state.look() & task_state::preempt_requested, 0U);
     stop(state);
     EXPECT_EQ(state.look() & task_state::preempt_requested, 0U);
@@ -160,10 +160,10 @@ TEST(task_state_preemption, AsksOnlyWhoRuns) {
     task_state state;
     begin_at(state, start.place);
     const bool runs = start.place == task_state::running;
-    EXPECT_EQ(state.request_preempt(generation + 1), preempt_result::not_running);
-    EXPECT_EQ(state.request_preempt(generation),
+    EXPECT_EQ(state.request_preempt(first_life + 1), preempt_result::not_running);
+    EXPECT_EQ(state.request_preempt(first_life),
               runs ? preempt_result::asked : preempt_result::not_running);
-    EXPECT_EQ(state.request_preempt(generation),
+    EXPECT_EQ(state.request_preempt(first_life),
               runs ? preempt_result::asked_before : preempt_result::not_running);
   }
 }
@@ -171,11 +171,11 @@ TEST(task_state_preemption, AsksOnlyWhoRuns) {
 TEST(task_state_wake, EndsAWait) {
   task_state worker;
   begin_at(worker, task_state::waiting);
-  EXPECT_EQ(worker.wake(generation, true), wake_result::publish);
+  EXPECT_EQ(worker.wake(first_life, true), wake_result::publish);
   EXPECT_EQ(worker.look(), task_state::listed | task_state::woken);
   task_state server;
   begin_at(server, task_state::waiting);
-  EXPECT_EQ(server.wake(generation, false), wake_result::rouse);
+  EXPECT_EQ(server.wake(first_life, false), wake_result::rouse);
   EXPECT_EQ(server.look(), task_state::running);
 }
 
@@ -185,21 +185,21 @@ TEST(task_state_wake, IsRememberedOnceByWhoDoesNotWait) {
     SCOPED_TRACE(start.name);
     task_state state;
     begin_at(state, start.place);
-    EXPECT_EQ(state.wake(generation, true), wake_result::queued);
-    EXPECT_EQ(state.wake(generation, true), wake_result::queued);
+    EXPECT_EQ(state.wake(first_life, true), wake_result::queued);
+    EXPECT_EQ(state.wake(first_life, true), wake_result::queued);
     EXPECT_EQ(state.look(), start.place | task_state::wake_queued);
     EXPECT_TRUE(state.take_wake());
     EXPECT_FALSE(state.take_wake());
   }
 }
 
-TEST(task_state_wake, OfAGenerationThatIsOverDoesNothing) {
+TEST(task_state_wake, OfALifeThatIsOverDoesNothing) {
   for (const named_place& start : places) {
     SCOPED_TRACE(start.name);
     task_state state;
     begin_at(state, start.place);
     const std::uint64_t stamp = state.stamp();
-    EXPECT_EQ(state.wake(generation + 1, true), wake_result::stale);
+    EXPECT_EQ(state.wake(first_life + 1, true), wake_result::stale);
     EXPECT_EQ(state.look(), start.place);
     EXPECT_EQ(state.stamp(), stamp);
   }
@@ -207,7 +207,7 @@ TEST(task_state_wake, OfAGenerationThatIsOverDoesNothing) {
   begin_at(ended, task_state::running, task_state::wake_queued);
   ended.end();
   EXPECT_EQ(ended.look(), task_state::none);
-  EXPECT_EQ(ended.wake(generation, true), wake_result::stale);
+  EXPECT_EQ(ended.wake(first_life, true), wake_result::stale);
 }
 
 TEST(task_state_wait, ConsumesAQueuedWake) {
@@ -302,16 +302,51 @@ TEST(task_state_stamp, DiffersFromItsPredecessor) {
     ASSERT_TRUE(moved());
     state.end();
     ASSERT_TRUE(moved());
-    state.begin(generation, task_state::running);
+    state.begin(task_state::running);
     ASSERT_TRUE(moved());
   }
 }
 
-TEST(task_state_generation, IsComparedInItsLowBits) {
+TEST(task_state_life, IsAnotherWithEachBeginning) {
   task_state state;
-  state.begin(0x12345, task_state::running);
-  EXPECT_EQ(state.wake(0x12344, true), wake_result::stale);
-  EXPECT_EQ(state.wake(0x12345, true), wake_result::queued);
+  for (std::uint64_t life = first_life; life < 0x10000; ++life) {
+    state.begin(task_state::running);
+    ASSERT_EQ(state.life(), life);
+    ASSERT_EQ(state.wake(life - 1, true), wake_result::stale);
+    ASSERT_EQ(state.wake(life, true), wake_result::queued);
+    state.end();
+    ASSERT_EQ(state.life(), life);
+    ASSERT_EQ(state.wake(life, true), wake_result::stale);
+  }
+  state.begin(task_state::running);
+  EXPECT_EQ(state.life(), 0U);
+}
+
+TEST(task_state_life, IsWhatAFoundWorkerIsRunIn) {
+  for (const named_place& start : places) {
+    SCOPED_TRACE(start.name);
+    task_state state;
+    begin_at(state, start.place);
+    EXPECT_FALSE(state.run_found(first_life + 1, false));
+    EXPECT_EQ(state.look(), start.place);
+    const bool waits = start.place == task_state::waiting;
+    const bool can_run = waits || start.place == task_state::held;
+    EXPECT_EQ(state.run_found(first_life, false), can_run);
+    EXPECT_EQ(state.look(),
+              can_run ? task_state::running | (waits ? task_state::woken : 0) : start.place);
+  }
+}
+
+TEST(task_state_life, ASwapBeatsADeadlineAndARunDoesNot) {
+  for (const bool wakes : {false, true}) {
+    task_state state;
+    begin_at(state, task_state::waiting);
+    EXPECT_TRUE(state.time_out());
+    EXPECT_TRUE(state.hold());
+    EXPECT_TRUE(state.run_found(first_life, wakes));
+    EXPECT_EQ(state.end_wait(), !wakes);
+    EXPECT_EQ(state.look(), task_state::running);
+  }
 }
 
 // Of several that want the same move, one makes it.
@@ -356,7 +391,7 @@ TEST(task_state_race, AWaitEndsOnce) {
   for (int round = 0; round < rounds; ++round) {
     EXPECT_FALSE(state.wait_or_list());
     step.arrive_and_wait();
-    if (state.wake(generation, true) == wake_result::publish) ended.fetch_add(1);
+    if (state.wake(first_life, true) == wake_result::publish) ended.fetch_add(1);
     step.arrive_and_wait();
     EXPECT_EQ(ended.exchange(0), 1);
     EXPECT_TRUE(state.hold());

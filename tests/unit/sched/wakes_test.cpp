@@ -50,7 +50,7 @@ class ring : public testing::group_test, public ::testing::WithParamInterface<ri
     libumcg::task& self = *libumcg::current_task;
     const libumcg::preempt_guard guard(&self);
     place& mine = places[at];
-    mine.who = {&self, self.generation.load()};
+    mine.who = libumcg::refer_to(self);
     ++ready;
     for (;;) {
       while (mine.tokens == 0) {
