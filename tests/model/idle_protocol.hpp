@@ -13,69 +13,20 @@
 // Faults: "stranded": a worker waits, a server sleeps, and nothing is going to happen. "late": a
 // server that runs a worker is still in the list, or is woken although the protocol says that no
 // wake is on its way. "doubled": two servers have taken the same worker. "lost": a server sleeps
-// and is not in the list.
+// and is not in the list. "gone": somebody is about to wake a server that has unregistered.
 
 #include <algorithm>
 #include <bit>
 #include <cstdint>
 
 #include "model/explorer.hpp"
-#include "model/idle_state.hpp"
+#include "model/idle_scene.hpp"
 
 namespace umcg::model {
 
-// When a server that has been summoned looks whether there is more work and summons the next:
-// never, before it takes a worker, before it takes one but only if it sees two, or after.
-enum class chaining : std::uint8_t { never, before_taking, if_several, after_taking };
-
-// What a server takes from another's queue. What it does not run at once goes into its own queue,
-// for which it summons a server, or does not.
-enum class stealing : std::uint8_t { one, half, half_silently };
-
-// When a server takes from the shared queue: one worker when its own queue is empty, or, first of
-// all, half of them into its own queue. For that it summons a server if its own queue then holds
-// more than it is going to take, or it does not.
-enum class fetching : std::uint8_t { one_after_own, half_first, half_first_silently };
-
-struct protocol {
-  // What a server does that leaves the list and finds that it has been summoned meanwhile: it waits
-  // for the wake, or it goes on, and the wake ends its next sleep early.
-  bool awaits_its_wake = false;
-  chaining chains = chaining::after_taking;
-  stealing steals = stealing::half;
-  fetching fetches = fetching::half_first;
-
-  // What tests break.
-  bool looks_again = true;               // at every queue, once it has announced itself
-  bool sees_whether_summoned = true;     // when it leaves the list
-  bool announces_before_looking = true;  // a full barrier between
-  bool pushes_before_counting = true;    // a full barrier between
-  bool takes_under_lock = true;
-  bool remembers_wakes = true;        // one that comes before the sleep ends the sleep
-  bool passes_on_vain_wakes = false;  // a server that was summoned for nothing summons the next
-};
-
-struct scenario {
-  int servers;
-  int workers;
-  bool sleeps_end = false;  // a deadline, or a completion, may end any sleep
-  bool batches = false;     // a server's reactor may push any number of workers at once
-  int blocks = 0;           // how often each worker may block and become idle again
-  // Pushers push to any queue. Without: to a server's queue only while it runs a worker, as
-  // publish() does, which leaves fewer states.
-  bool far_pushes = true;
-};
-
-class idle_protocol {
+class idle_protocol : public idle_scene {
  public:
-  using state = idle_state;
-
-  idle_protocol(const protocol& rules, const scenario& here)
-      : rules_(rules),
-        here_(here),
-        size_{here.servers, here.workers,
-              std::min(state::pushers_most, here.workers * (1 + here.blocks))},
-        all_queues_(state::byte(state::bit(here.servers + 1) - 1)) {}
+  using idle_scene::idle_scene;
 
   state initial() const {
     state first{};
@@ -112,6 +63,9 @@ class idle_protocol {
       if (self.parked != 0 || (rules_.awaits_its_wake && self.wake != 0)) return "late";
       if (now.count(state::with(s)) != 1) return "doubled";
     }
+    for (int s = 0; s < here_.servers; ++s) {
+      if (now.servers[s].at == gone && summons_on_the_way(now, s)) return "gone";
+    }
     return nullptr;
   }
 
@@ -134,12 +88,6 @@ class idle_protocol {
   }
 
  private:
-  struct deed {
-    const char* action;
-    int object = -1;
-    bool promised = true;
-  };
-
   template <class Goes>
   void server_steps(const state& now, int s, const Goes& goes) const {
     if (now.servers[s].uncounted != 0) {
@@ -147,7 +95,10 @@ class idle_protocol {
     }
     switch (now.servers[s].at) {
       case taking:
-        if (now.servers[s].seen == 0 && here_.batches) push_batches(now, s, goes);
+        if (now.servers[s].seen == 0) {
+          if (here_.batches) push_batches(now, s, goes);
+          if (now.servers[s].summoned == 0 || !rules_.looks_before_leaving) leave(now, goes);
+        }
         return look_through_queues(now, s, goes);
       case looking:
       case chain_looking:
@@ -155,7 +106,13 @@ class idle_protocol {
       case grabbing:
       case restocking:
         return bring_home(now, s, goes);
+      case draining:
+      case awaiting:
+        return unregister(now, s, goes);
+      case gone:
+        return;
       case announcing:
+        leave(now, goes);
         return goes({"puts itself into the list"}, [&](state&, auto& me) {
           me.parked = 1;
           me.uncounted = rules_.announces_before_looking ? 0 : 1;
@@ -166,7 +123,7 @@ class idle_protocol {
       case withdrawing:
         return withdraw(now, s, goes);
       case serving:
-        return let_block(now, s, goes);
+        return let_stop(now, s, goes);
       default:
         return summon_one(now, s, goes);
     }
@@ -187,7 +144,7 @@ class idle_protocol {
   void look_through_queues(const state& now, int s, const Goes& goes) const {
     for (int queue = 0; queue <= here_.servers; ++queue) {
       if (!looks_next_at(now.servers[s], s, queue)) continue;
-      const int length = now.count(state::in_queue(queue));
+      const int length = open(now, queue) ? now.count(state::in_queue(queue)) : 0;
       if (length == 0) {
         goes({"finds nothing in queue", queue},
              [&](state& next, auto&) { look_on(next, s, queue); });
@@ -282,24 +239,6 @@ class idle_protocol {
     go_on(next, s);
   }
 
-  // Calls choose(set) for every set of workers at `place`, the empty one included.
-  template <class Choose>
-  void for_each_set(const state& now, std::uint8_t place, const Choose& choose) const {
-    unsigned all = 0;
-    for (int w = 0; w < here_.workers; ++w) {
-      if (now.workers[w].place == place) all |= state::bit(w);
-    }
-    for (unsigned set = 0; set <= all; ++set) {
-      if ((set & ~all) == 0) choose(set);
-    }
-  }
-
-  void move_workers(state& next, unsigned set, std::uint8_t place) const {
-    for (int w = 0; w < here_.workers; ++w) {
-      if ((set & state::bit(w)) != 0) next.workers[w].place = place;
-    }
-  }
-
   template <class Goes>
   void bring_home(const state& now, int s, const Goes& goes) const {
     if (now.servers[s].at == grabbing) {
@@ -308,9 +247,14 @@ class idle_protocol {
         me.target = state::nobody;
       });
     }
-    goes({"puts what it carries into queue", s + 1}, [&](state& next, auto& me) {
+    const bool leaves = now.servers[s].leaves != 0;
+    goes({"puts what it carries into queue", leaves ? 0 : s + 1}, [&](state& next, auto& me) {
       for (state::worker& one : next.workers) {
-        if (one.place == state::carried_by(s)) one.place = state::in_queue(s + 1);
+        if (one.place == state::carried_by(s)) one.place = state::in_queue(leaves ? 0 : s + 1);
+      }
+      if (leaves) {
+        me.at = rules_.summons_for_what_it_leaves ? counting : draining;
+        return;
       }
       const bool stolen = next.has_worker(s);
       const bool silently = stolen ? rules_.steals == stealing::half_silently
@@ -323,6 +267,10 @@ class idle_protocol {
   // Where a server goes that has nothing else to finish.
   void go_on(state& next, int s) const {
     state::server& me = next.servers[s];
+    if (me.leaves != 0) {
+      me.at = draining;
+      return;
+    }
     const bool served = next.has_worker(s);
     const bool its_turn = served == (rules_.chains == chaining::after_taking);
     if (me.summoned != 0 && rules_.chains != chaining::never && its_turn) {
@@ -365,28 +313,36 @@ class idle_protocol {
     });
   }
 
+  // umcg_unregister_task(), called where no worker was found or none was looked for.
   template <class Goes>
-  void let_block(const state& now, int s, const Goes& goes) const {
-    for (int w = 0; w < here_.workers; ++w) {
-      if (now.workers[w].place != state::with(s) || now.workers[w].blocks == 0) continue;
-      goes({"has its worker block", -1, false}, [&](state& next, auto& me) {
-        next.workers[w].place = state::away;
-        --next.workers[w].blocks;
-        me.at = taking;
-        me.summoned = 0;
-      });
-    }
+  void leave(const state& now, const Goes& goes) const {
+    const auto leaving = [](const state::server& one) { return one.leaves != 0; };
+    const auto left = std::count_if(std::begin(now.servers), std::end(now.servers), leaving);
+    if (left >= here_.leavers) return;
+    goes({"begins to unregister", -1, false}, [](state&, auto& me) {
+      me.leaves = 1;
+      me.seen = me.found = me.summoned = 0;
+      me.at = draining;
+    });
   }
 
+  // remove_server()
   template <class Goes>
-  void push_batches(const state& now, int s, const Goes& goes) const {
-    for_each_set(now, state::away, [&](unsigned set) {
-      if (set == 0) return;
-      goes({"reaps and pushes to its own queue this many:", std::popcount(set), false},
-           [&](state& next, auto& me) {
-             move_workers(next, set, state::in_queue(s + 1));
-             me.at = sizing;
-           });
+  void unregister(const state& now, int s, const Goes& goes) const {
+    if (now.servers[s].at == awaiting) {
+      if (rules_.awaits_deliveries && summons_on_the_way(now, s)) return;
+      return goes({"is gone"}, [](state&, auto& me) { me.at = gone; });
+    }
+    const int length = now.count(state::in_queue(s + 1));
+    if (length == 0 || !rules_.leaves_queue_to_others) {
+      return goes({"has nothing left in its queue"}, [](state&, auto& me) { me.at = awaiting; });
+    }
+    for_each_set(now, state::in_queue(s + 1), [&](unsigned taken) {
+      if (std::popcount(taken) != (length + 1) / 2) return;
+      goes({"takes half of its own queue"}, [&](state& next, auto& me) {
+        move_workers(next, taken, state::carried_by(s));
+        me.at = restocking;
+      });
     });
   }
 
@@ -433,11 +389,6 @@ class idle_protocol {
     if (!any) goes({"finds the list empty"}, ends);
   }
 
-  void wake(state& next, int s) const {
-    state::server& other = next.servers[s];
-    if (other.at == asleep || rules_.remembers_wakes) other.wake = 1;
-  }
-
   template <class Goes>
   void pusher_steps(const state& now, int p, const Goes& goes) const {
     const auto to = [](pusher_stage stage) { return [stage](state&, auto& me) { me.at = stage; }; };
@@ -472,7 +423,7 @@ class idle_protocol {
       if (now.workers[w].place != state::away) continue;
       for (int queue = 0; queue <= here_.servers; ++queue) {
         const bool at_home = queue == 0 || now.servers[queue - 1].at == serving;
-        if (!at_home && !here_.far_pushes) continue;
+        if (!open(now, queue) || (!at_home && !here_.far_pushes)) continue;
         goes({"pushes a worker to queue", queue}, [&](state& next, auto& me) {
           next.workers[w].place = state::in_queue(queue);
           me.at = then;
@@ -480,11 +431,6 @@ class idle_protocol {
       }
     }
   }
-
-  protocol rules_;
-  scenario here_;
-  population size_;
-  std::uint8_t all_queues_;
 };
 
 }  // namespace umcg::model

@@ -48,6 +48,21 @@ void with_everything_twice(scenario& here) {
   here.blocks = 1;
 }
 
+// Workers stop and are continued by each other, and a server unregisters.
+void with_successors(scenario& here) {
+  here.blocks = 1;
+  here.yields = true;
+  here.successors = true;
+  here.far_pushes = false;
+}
+
+void with_leavers(scenario& here) {
+  here.batches = true;
+  here.sleeps_end = true;
+  here.far_pushes = false;
+  here.leavers = 1;
+}
+
 TEST(idle_protocol_model, leaves_no_worker_waiting) {
   expect_ok("ours", small_sizes, in_scenario(ours, plainly));
 }
@@ -59,6 +74,15 @@ TEST(idle_protocol_model, leaves_no_worker_waiting_when_batches_arrive_and_sleep
 TEST(idle_protocol_model, leaves_no_worker_waiting_that_blocks_and_comes_back) {
   expect_ok("ours, batches, sleeps end, workers block again", smallest_sizes,
             in_scenario(ours, with_everything_twice));
+}
+
+TEST(idle_protocol_model, leaves_no_worker_waiting_that_yields_or_follows_another_directly) {
+  expect_ok("ours, workers yield, block and follow each other", smallest_sizes,
+            in_scenario(ours, with_successors));
+}
+
+TEST(idle_protocol_model, leaves_no_worker_waiting_when_a_server_unregisters) {
+  expect_ok("ours, a server unregisters", small_sizes, in_scenario(ours, with_leavers));
 }
 
 // As right as ours, and not chosen.
@@ -133,6 +157,32 @@ TEST(idle_protocol_model, needs_a_summons_for_what_is_fetched_from_the_shared_qu
   protocol rules = ours;
   rules.fetches = fetching::half_first_silently;
   expect_fault("fetches half silently", {3, 3}, "stranded", in_scenario(rules, plainly));
+}
+
+TEST(idle_protocol_model, needs_a_server_that_unregisters_to_leave_its_queue_to_others) {
+  protocol rules = ours;
+  rules.leaves_queue_to_others = false;
+  expect_fault("keeps its queue", {2, 1}, "stranded", in_scenario(rules, with_leavers));
+}
+
+TEST(idle_protocol_model, needs_a_summons_for_what_a_server_leaves_to_others) {
+  protocol rules = ours;
+  rules.summons_for_what_it_leaves = false;
+  expect_fault("leaves its queue silently", {2, 1}, "stranded", in_scenario(rules, with_leavers));
+}
+
+// park() is followed by take_idle_worker(), whatever ended the sleep.
+TEST(idle_protocol_model, needs_a_server_that_was_summoned_to_look_before_it_unregisters) {
+  protocol rules = ours;
+  rules.looks_before_leaving = false;
+  expect_fault("unregisters without a look", {2, 1}, "stranded", in_scenario(rules, with_leavers));
+}
+
+// R12.
+TEST(idle_protocol_model, needs_a_server_that_unregisters_to_await_its_summonses) {
+  protocol rules = ours;
+  rules.awaits_deliveries = false;
+  expect_fault("awaits no delivery", {2, 1}, "gone", in_scenario(rules, with_leavers));
 }
 
 TEST(idle_protocol_model, needs_a_barrier_between_announcing_and_looking) {

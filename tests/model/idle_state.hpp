@@ -29,6 +29,9 @@ enum server_stage : std::uint8_t {
   removing,       // takes one out of the list
   waking,         // ends the sleep of that one
   serving,        // runs a worker
+  draining,       // unregisters: gives what its queue holds to the others
+  awaiting,       // every summons of it has to be delivered
+  gone,
 };
 
 // Where a pusher is: any thread or worker that makes another worker idle.
@@ -55,6 +58,7 @@ struct idle_state {
     std::uint8_t parked = 0;       // is in the list
     std::uint8_t uncounted = 0;    // is in the list, and the count does not show it yet
     std::uint8_t wake = 0;         // its sleep, or its next one, ends
+    std::uint8_t leaves = 0;       // it unregisters
     auto operator<=>(const server&) const = default;
   };
   struct worker {
@@ -156,6 +160,7 @@ inline std::uint64_t appearance(const idle_state& now, int s) {
   const idle_state::server& one = now.servers[s];
   std::uint64_t digits = one.at;
   const auto add = [&digits](int digit) { digits = digits << 4 | static_cast<unsigned>(digit); };
+  add(one.leaves);
   add(one.summoned << 3 | one.parked << 2 | one.uncounted << 1 | one.wake);
   add(one.found);
   add(std::popcount(one.seen));
