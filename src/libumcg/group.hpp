@@ -66,7 +66,7 @@ struct group {
   std::atomic<std::uint32_t> servers_end{0};  // slots of `servers` ever used
   std::atomic<std::int64_t> members{0};
   // Threads that are none of the group's and are publishing one of its workers: the worker may run
-  // to its end, and with it the group, before they are through.
+  // to its end, and with it the group, before they are through (tests/model/group_end_model).
   std::atomic<std::uint32_t> visitors{0};
 
   // Deadlines of workers in umcg_wait and umcg_swap.

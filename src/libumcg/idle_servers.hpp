@@ -30,7 +30,7 @@
 // A summons that arrives late finds a server that serves already. It is then remembered as one
 // early end of the server's next sleep, and nothing else: a server that runs a worker is never
 // disturbed by it (R5, B24). A server that unregisters waits for the summonses that are on their
-// way.
+// way: without that the same model finds one that reaches nobody.
 
 #include <atomic>
 #include <cstddef>

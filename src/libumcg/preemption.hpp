@@ -4,7 +4,8 @@
 // Preemption by signal. The request is a bit in the worker's state word; the signal only makes the
 // worker look at it. The handler runs on the worker's own stack and departs from inside: sound for
 // the same reason that a kernel may preempt a thread anywhere, the worker is its own thread. A
-// signal that finds no request does nothing.
+// signal that finds no request does nothing. tests/model/preemption_model has every order of
+// request, signal and whatever else happens to the worker.
 
 #include "libumcg/task_table.hpp"
 

@@ -3,7 +3,8 @@
 
 // What libumcg does, in terms of tasks: how a worker departs from its carrier and arrives on one,
 // how servers find idle workers and park, how tasks wait and wake. The C API (api.cpp) and the
-// sched layer are both written on this.
+// sched layer are both written on this. What has to come before what, and what goes wrong
+// otherwise, is shown by tests/model: departure_model, worker_wait_model, swap_model.
 
 #include <cstdint>
 

@@ -29,7 +29,8 @@
 //
 // A wake of a task that is not waiting sets wake_queued: at most one is remembered, and the task's
 // next wait consumes it. A deadline that passes is remembered the same way; a wake beats a deadline
-// whenever both came.
+// whenever both came. tests/model/wait_wake_model and worker_wait_model explore this class against
+// wakers and deadlines, and find what goes wrong without each look and each order.
 //
 // Layout: bits 0-5 state as in the kernel patches, 7 preempt requested, 10-17 flags, 18-33 the
 // number of the life, which is one registration of the task, 34-63 a sequence number that every
