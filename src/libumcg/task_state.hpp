@@ -174,6 +174,7 @@ class task_state {
     return waits;
   }
 
+  bool has_wake() const noexcept { return (word_.load() & wake_queued) != 0; }
   // Consumes a queued wake. False: there was none.
   bool take_wake() noexcept { return drop(wake_queued); }
   bool take_preempt_request() noexcept { return drop(preempt_requested); }

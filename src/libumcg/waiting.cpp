@@ -107,15 +107,14 @@ bool wake(const task_reference& target) noexcept {
 }
 
 swap_result swap(task& self, const task_reference& next, deadline until) noexcept {
-  if (self.kind != task_kind::worker || self.state.take_wake()) {
+  const bool works = self.kind == task_kind::worker;
+  if (!works || self.state.has_wake()) {
     // Nobody's place to give away: a server or basic task sleeps in the kernel, and a worker with a
-    // queued wake does not stop at all.
-    const bool stays = self.kind == task_kind::worker;
-    if (!wake(next)) {
-      if (stays) wake(refer_to(self));  // that wake is for the next wait
-      return swap_result::gone;
-    }
-    return stays ? swap_result::done : wait_for_swap(self, until);
+    // queued wake does not stop at all. It keeps the wake if the swap fails.
+    if (!wake(next)) return swap_result::gone;
+    if (!works) return wait_for_swap(self, until);
+    self.state.take_wake();
+    return swap_result::done;
   }
   task& target = *next.who;
   if (!next.current()) return swap_result::gone;

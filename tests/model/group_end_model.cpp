@@ -181,7 +181,7 @@ class group_end {
     does("registers", false, [&](state& next, auto& me, auto& worker) {
       if (next.destroying != 0 || next.members == 0) return;
       if (!lacks(without::counting_members_first)) count_member(next, worker);
-      worker.word.make([](real& word) { word.begin(1, real::listed); });
+      worker.word.make([](real& word) { word.begin(real::listed); });
       me.at = visits;
     });
   }

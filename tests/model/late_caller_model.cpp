@@ -116,11 +116,11 @@ class late_caller {
 
   // The number that begin() puts into the word, and the one that a caller's move compares.
   std::uint64_t number_in_word(const state& now) const {
-    return reads_first() ? now.registration : now.generation;
+    return reads_first() ? now.registration : now.generation + 1U;
   }
   std::uint64_t number_of_caller(const state& now) const {
-    if (rules_.what == compares::nothing) return now.generation;
-    return reads_first() ? now.known_registration : 0;
+    if (rules_.what == compares::nothing) return now.generation + 1U;
+    return reads_first() ? now.known_registration : 1;
   }
 
   template <class Owner>
@@ -246,6 +246,7 @@ class late_caller {
       case calling::wake:
         return wake(next);
       case calling::run:
+        if (reads_first()) return run_found(next);
         if (!claim(next, [](real& word) { return word.run_held(); })) next.caller = moves_waiting;
         return;
       case calling::preempt:
@@ -267,11 +268,15 @@ class late_caller {
     next.listed = 1;
   }
 
-  // The moves that run a worker take no number.
+  void run_found(state& next) const {
+    const std::uint64_t number = number_of_caller(next);
+    claim(next, [number](real& word) { return word.run_found(number, false); });
+  }
+
+  // The moves of servers, which know whom they hold, take no number.
   template <class Move>
   bool claim(state& next, const Move& run) const {
-    if (reads_first() && next.registration != next.known_registration) return true;
-    if (!next.word.make(run)) return false;
+    if (!next.word.make(run, number_in_word(next))) return false;
     if (next.generation != 0 || next.kind != worker || next.group != 0) next.wrong = stranger;
     next.executed = 1;
     return true;
@@ -374,8 +379,7 @@ TEST(late_caller_model, needs_a_generation_in_the_word) {
 }
 
 // The generation is the thread's. A thread that registers anew under the same id as something else
-// is not told from what it was, and the moves that run a worker compare nothing. libumcg is the
-// variant that compares generations so far.
+// is not told from what it was: so the word has a number for each registration.
 TEST(late_caller_model, finds_no_fault_when_registrations_are_compared) {
   for (const between how : {between::threads_end, between::threads_register_again}) {
     for (const calling call : {calling::wake, calling::run, calling::preempt}) {
@@ -404,7 +408,6 @@ TEST(late_caller_model, needs_requests_that_tell_registrations_apart) {
       explored({calling::preempt, compares::generations, between::threads_register_again}));
 }
 
-// libumcg's thief asks before, so far.
 TEST(late_caller_model, needs_a_thief_that_asks_under_the_lock_whose_queue_it_is) {
   const auto stealing = [](bool asks) {
     return [asks](int, int, const char* until = "") { return explore(late_thief(asks), until); };

@@ -27,11 +27,16 @@ struct state_word {
   bool has(std::uint64_t flag) const { return (bits & flag) != 0; }
   std::uint64_t place() const { return bits & real::place_mask; }
 
-  // Makes a move of the real class for a task of `generation` and returns what that says.
+  // Makes a move of the real class for a task in its first life, or `life`, and returns what that
+  // says.
   template <class Move>
-  auto make(const Move& move, std::uint64_t generation = 1) {
+  auto make(const Move& move, std::uint64_t life = 1) {
     real word;
-    if (bits != 0) word.begin(generation, bits);
+    for (std::uint64_t before = 1; before < life; ++before) {
+      word.begin(real::running);
+      word.end();
+    }
+    if (bits != 0) word.begin(bits);
     const keeper keep{*this, word};
     return move(word);
   }

@@ -119,21 +119,21 @@ TEST(swap_model, needs_a_commit_that_looks_for_a_wake) {
 }
 
 // B13, B14: on an error nothing has happened. A swap that takes its own wake before it knows that
-// the target is still there has lost that wake. libumcg is this variant so far.
+// the target is still there has lost that wake.
 TEST(swap_model, needs_its_own_wake_until_the_target_is_woken) {
   expect_variant("takes its own wake first", without::failing_whole, "changed", {2, 2},
                  swaps_with_ends);
 }
 
 // B18: a target whose deadline has passed, and which a server has taken from the list, is woken by
-// the swap as it would be by umcg_wake(). libumcg is this variant so far.
+// the swap as it would be by umcg_wake().
 TEST(swap_model, needs_a_swap_that_is_a_wake) {
   expect_variant("a deadline beats a swap", without::swap_that_is_a_wake, "swallowed", {2, 2},
                  swaps_with_deadlines);
 }
 
 // A worker that was taken from the list is not yet one's own: a swap may run it first. The loop of
-// sched's servers and successor() assert that none did: libumcg is this variant so far.
+// sched's servers and successor() let it go then.
 TEST(swap_model, needs_servers_that_lose_what_they_hold) {
   expect_variant("asserts that it is still held", without::successor_that_may_fail, "asserts",
                  {2, 2}, swaps_with_successors);

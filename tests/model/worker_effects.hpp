@@ -157,10 +157,10 @@ class worker_effects {
 
   // For swap(): a target that is held because its deadline has passed has been woken as well.
   bool claim_held_for_swap(worker& who) const {
-    if (!claim_held(who)) return false;
+    const bool is_wake = !lacks(without::swap_that_is_a_wake);
+    if (who.word.place() != real::held) return false;
+    who.word.make([is_wake](real& word) { return word.run_found(1, is_wake); });
     if (owes(who, owed_committed) && owes(who, owed_timed_out)) owe(who, owed_ended);
-    const bool marks = who.word.has(real::timed_out) && !lacks(without::swap_that_is_a_wake);
-    if (marks) who.word.set(real::woken);
     return true;
   }
 

@@ -110,8 +110,7 @@ MUTANTS = (
 
     # --- swap ---
     swap_mutant("place-given-away", "a swap with a queued wake does not stop (B3)", WAITING,
-                "if (self.kind != task_kind::worker || self.state.take_wake()) {",
-                "if (self.kind != task_kind::worker) {"),
+                "if (!works || self.state.has_wake()) {", "if (!works) {"),
     swap_mutant("swap-runs-anybody", "a swap runs whom it has won (B1, B2, B9, B49)", WAITING,
                 "if (!target.state.run_found(next.life, true)) {",
                 "if (!target.state.run_found(next.life, true) && false) {"),
