@@ -109,14 +109,20 @@ uint64_t umcg_get_task_state(umcg_tid utid);
 
 /* --- groups --- */
 
-/* Workers of the group may be preempted with umcg_preempt_worker(). */
+/*
+ * Workers of the group may be preempted with umcg_preempt_worker(). A preempted worker keeps the
+ * locks that it holds, those inside malloc() and stdio included, until a server runs it again: so
+ * nobody may wait for a lock that such workers take, unless another server is there to run the
+ * owner. The signal's frame is put on the worker's stack. Servers must not block the signal.
+ */
 #define UMCG_GROUP_ENABLE_PREEMPTION 1
 
 /*
  * A new, empty group. flags: 0 or UMCG_GROUP_ENABLE_PREEMPTION. The first group with preemption
  * installs a handler for the preemption signal; a handler that was there before is called for
- * signals that are not ours. Errors: EINVAL (unknown flags), ENOTSUP (no kernel half), ENOMEM,
- * EBUSY (the preemption signal cannot be used).
+ * signals that are not ours. A child made by fork() must not use the parent's groups. Errors:
+ * EINVAL (unknown flags), ENOTSUP (no kernel half), ENOMEM, EBUSY (the preemption signal cannot be
+ * used).
  */
 umcg_t umcg_create_group(uint32_t flags);
 
@@ -141,8 +147,11 @@ umcg_tid umcg_register_basic_task(intptr_t tag);
 /*
  * The calling thread becomes a worker of `group`: it appears in the idle workers list, and the call
  * returns, with its id, when a server runs it for the first time. From then on the thread runs only
- * under servers, until umcg_unregister_task() or its end. Signals sent to the thread wait until
- * then. Errors: EINVAL (already registered, UMCG_NONE), ENOMEM.
+ * under servers, until umcg_unregister_task() or its end; both need a server of the group that runs
+ * it once more if the worker does not have one. With half "usermode" it runs on its servers' kernel
+ * threads meanwhile: signals sent to the thread wait, signal mask, alternate stack and CPU affinity
+ * are the server's, and mutexes with priority inheritance do not know it. Errors: EINVAL (already
+ * registered, UMCG_NONE), ENOMEM.
  */
 umcg_tid umcg_register_worker(umcg_t group, intptr_t tag);
 
@@ -155,7 +164,9 @@ umcg_tid umcg_register_server(umcg_t group, intptr_t tag);
 /*
  * The calling thread is an ordinary thread again, and may register as something else. A worker's
  * server returns from umcg_run_worker(). A thread that ends while registered does this by itself.
- * In a child made by fork() no thread is registered. Errors: EINVAL (not registered).
+ * In a child made by fork() no thread is registered. Workers that a server has taken from the list
+ * and not run when it unregisters stay taken: any server of the group may run them by their ids.
+ * Errors: EINVAL (not registered, or a worker that C++ code spawned).
  */
 int umcg_unregister_task(void);
 
@@ -182,8 +193,9 @@ int umcg_wake(umcg_tid next, bool same_cpu);
  * umcg_wake(next) and umcg_wait(deadline) at once. A worker hands its place to `next`, which runs
  * at once if it waits or has been taken from the list; umcg_run_worker() then returns for whichever
  * worker stops last. If the caller has a queued wake it does not stop: `next` is woken, and the
- * call returns 0. Swapping to oneself returns 0. Errors: EINVAL (not registered; kinds or groups
- * differ; UMCG_NONE), ESRCH (`next` is not registered or has ended), EBUSY
+ * call returns 0. A worker that another server has taken from the list may be swapped to as well:
+ * that server then gets EBUSY. Swapping to oneself returns 0. Errors: EINVAL (not registered; kinds
+ * or groups differ; UMCG_NONE), ESRCH (`next` is not registered or has ended), EBUSY
  * (`next` is in the idle workers list: it belongs to the servers; or as umcg_wait()), ETIMEDOUT. On
  * an error before the wait nothing has happened.
  */
@@ -226,8 +238,8 @@ enum umcg_stop {
   UMCG_STOP_WAITED,       /* it waits for a wake, in umcg_wait() */
   UMCG_STOP_SWAPPED,      /* likewise in umcg_swap(), and whom it swapped to runs elsewhere */
   UMCG_STOP_PREEMPTED,    /* it was preempted; it is in the idle workers list */
-  UMCG_STOP_YIELDED,      /* it yielded; it is in the idle workers list */
-  UMCG_STOP_EXITED,       /* its thread has ended */
+  UMCG_STOP_YIELDED,      /* it yielded (umcg::yield() of C++); it is in the idle workers list */
+  UMCG_STOP_EXITED,       /* its thread ends and did not unregister before */
   UMCG_STOP_UNREGISTERED, /* it is an ordinary thread again */
 };
 
@@ -236,7 +248,8 @@ enum umcg_stop {
  * worker that was taken with umcg_get_idle_worker() can be run, and one that is in umcg_wait() (its
  * wait then ends with 0). UMCG_NONE with errno 0: the last worker unregistered or ended. *why, if
  * not null, is set to the reason. Errors: EINVAL (not a server, not a worker of this group,
- * UMCG_NONE), ESRCH (ended), EBUSY (running, blocked, or in the idle workers list).
+ * UMCG_NONE), ESRCH (not registered, or ended), EBUSY (running, blocked, in the idle workers list,
+ * or swapped to by a worker meanwhile).
  */
 umcg_tid umcg_run_worker(umcg_tid worker);
 umcg_tid umcg_run_worker_why(umcg_tid worker, enum umcg_stop* why);
@@ -245,7 +258,9 @@ umcg_tid umcg_run_worker_why(umcg_tid worker, enum umcg_stop* why);
  * Asks a running worker to stop and give its server back; it is then in the idle workers list. May
  * be called by any thread. A worker that stops by itself first is not stopped again. Errors: EINVAL
  * (not a worker), ENOTSUP (its group was made without UMCG_GROUP_ENABLE_PREEMPTION), EAGAIN (it is
- * not running), ESRCH (ended).
+ * not running, or the system's limit on queued signals is reached), ESRCH (not registered, or
+ * ended). A worker inside a signal handler on an alternate stack stops at its next call of this
+ * library.
  */
 int umcg_preempt_worker(umcg_tid worker);
 

@@ -42,6 +42,28 @@ TEST(library, T26_IdAndTagOfAThreadThatIsNotRegistered) {
   EXPECT_EQ(umcg_get_task_tag(UMCG_NONE), 0);
 }
 
+// Destructors of a thread's own objects come in any order.
+struct asks_at_the_end {
+  umcg_tid* answer = nullptr;
+  ~asks_at_the_end() {
+    if (answer != nullptr) *answer = umcg_get_utid();
+  }
+};
+
+TEST(library, T26_AThreadThatEndsIsNobody) {
+  umcg_tid at_the_end = 1;
+  umcg_tid before = UMCG_NONE;
+  {
+    thread one([&] {
+      thread_local asks_at_the_end last;  // made first, hence destroyed last
+      last.answer = &at_the_end;
+      before = umcg_get_utid();
+    });
+  }
+  EXPECT_NE(before, UMCG_NONE);
+  EXPECT_EQ(at_the_end, UMCG_NONE);
+}
+
 TEST(library, T27_AGroupTakesNoSignalOver) {
   struct sigaction before {};
   struct sigaction now {};

@@ -234,6 +234,17 @@ TEST(operating_system, T20_ASignalRunsItsHandlerOnceAndTheWaitGoesOn) {
   ::sigaction(SIGUSR2, &before, nullptr);
 }
 
+// The C library waits for every thread to have taken its signal.
+TEST(operating_system, T20_TheUserIdIsSetOnAllThreads) {
+  if (is_simulated()) GTEST_SKIP() << has_no_processes;
+  group group;
+  group.serve(1);
+  worker one(group, [] { EXPECT_EQ(umcg_wait(0), 0); });
+  EXPECT_TRUE(eventually([&] { return waits(one.id()); }));
+  EXPECT_EQ(::setuid(::getuid()), 0);
+  EXPECT_EQ(umcg_wake(one.id(), false), 0);
+}
+
 TEST(operating_system, T21_AForkedChildIsUnregistered) {
   if (is_simulated()) GTEST_SKIP() << has_no_processes;
   group group;

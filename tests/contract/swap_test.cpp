@@ -148,6 +148,14 @@ TEST(swap, T41_BetweenTheWrongOnes) {
   EXPECT_FAILS(umcg_swap(foreign.id(), 0), EINVAL);
   EXPECT_FAILS(umcg_swap(UMCG_NONE, 0), EINVAL);
   EXPECT_EQ(umcg_swap(self.id(), 0), 0);
+  basic apart([] { EXPECT_EQ(umcg_wait(0), 0); });
+  server served(foreign_group, [] { EXPECT_EQ(umcg_wait(0), 0); });
+  for (const task_thread* each :
+       {static_cast<task_thread*>(&apart), static_cast<task_thread*>(&served)}) {
+    EXPECT_TRUE(eventually([each] { return waits(each->id()); }));
+    EXPECT_FAILS(umcg_swap(each->id(), 0), EINVAL);
+    EXPECT_EQ(umcg_wake(each->id(), false), 0);
+  }
   worker one(group, [&] {
     EXPECT_FAILS(umcg_swap(self.id(), 0), EINVAL);
     EXPECT_FAILS(umcg_swap(foreign.id(), 0), EINVAL);

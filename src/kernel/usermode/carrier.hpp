@@ -55,7 +55,7 @@ struct hosted {
   std::atomic<std::uint32_t> is_saved{0};  // a new worker: its registers are in `saved`
   std::atomic<std::uint32_t> go_home{0};   // ends the sleep of the home kernel thread
   pthread_t thread{};                      // a created worker; fixed after create()
-  stack own_stack;                         // likewise
+  stack own_stack;                         // likewise; a registered worker: its home's
   libumcg::half::entry_function entry = nullptr;
   carrier own_carrier;               // a server's or basic task's kernel thread
   std::uint64_t signals_before = 0;  // a registered worker: its kernel thread's mask

@@ -37,10 +37,10 @@ void umcg_restore_thread_pointer(int signal, siginfo_t* information, void* state
 void* umcg_save_and_exit(context* from, std::atomic<std::uint32_t>* saved);
 
 // Saves the caller in `from`, sets *saved to 1, wakes its futex and keeps the kernel thread asleep
-// until *home is 1; then continues `from` on it. Returns where `from` is continued first, and once
-// more nowhere.
+// until *home is 1, on a stack that ends at `stack_end`; then continues `from` on it. Returns where
+// `from` is continued first, and once more nowhere.
 void* umcg_save_and_stay(context* from, std::atomic<std::uint32_t>* saved,
-                         std::atomic<std::uint32_t>* home);
+                         std::atomic<std::uint32_t>* home, void* stack_end);
 
 // Makes a new kernel thread that continues `from`, with `child_tid` as its TID field: set now,
 // cleared and woken by the kernel when that thread exits. Returns its TID or a negated error

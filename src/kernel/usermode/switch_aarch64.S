@@ -103,11 +103,12 @@ FUNCTION umcg_save_and_exit
   brk #1
 END umcg_save_and_exit
 
-// x0: from, x1: saved, x2: home
+// x0: from, x1: saved, x2: home, x3: stack
 FUNCTION umcg_save_and_stay
   SAVE_CONTEXT
   mov x9, sp
   str x9, [x0]
+  mov sp, x3
   mov x19, x0
   mov x20, x2
   mov x0, x1

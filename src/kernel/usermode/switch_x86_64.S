@@ -169,10 +169,11 @@ FUNCTION umcg_save_and_exit
   ud2
 END umcg_save_and_exit
 
-# rdi: from, rsi: saved, rdx: home
+# rdi: from, rsi: saved, rdx: home, rcx: stack
 FUNCTION umcg_save_and_stay
   SAVE_CONTEXT
   movq %rsp, (%rdi)
+  movq %rcx, %rsp
   movq %rdi, %rbx
   movq %rdx, %rbp
   movq %rsi, %rdi

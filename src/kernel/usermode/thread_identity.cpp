@@ -92,9 +92,11 @@ void forget_cpu_number() noexcept {
   }
 }
 
-void block_signals(std::uint64_t& before) noexcept {
-  const std::uint64_t every = ~std::uint64_t{0};
-  base::raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, &before, sizeof every);
+void block_signals(taken_signals but, std::uint64_t& before) noexcept {
+  constexpr int signal_of_setxid = 33;  // glibc's; sigset functions refuse to name it
+  std::uint64_t blocked = ~std::uint64_t{0};
+  if (but == taken_signals::c_library) blocked ^= std::uint64_t{1} << (signal_of_setxid - 1);
+  base::raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, &before, sizeof blocked);
 }
 
 void restore_signals(const std::uint64_t& before) noexcept {
@@ -103,8 +105,10 @@ void restore_signals(const std::uint64_t& before) noexcept {
 
 void give_up_kernel_identity() noexcept {
   using base::raw_syscall;
+  // From here on setuid() in another thread does not find this one, and does not wait for it.
+  *thread_id_field(::pthread_self()) = next_virtual_id();
   std::uint64_t before;
-  block_signals(before);
+  block_signals(taken_signals::none, before);
   raw_syscall(SYS_set_tid_address, nullptr);
   raw_syscall(SYS_set_robust_list, nullptr, 3 * sizeof(void*));
   if (struct rseq* area = own_rseq()) {
@@ -112,7 +116,6 @@ void give_up_kernel_identity() noexcept {
     raw_syscall(SYS_rseq, area, registered_size, RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
     forget_cpu_number();
   }
-  *thread_id_field(::pthread_self()) = next_virtual_id();
 }
 
 }  // namespace umcg::kernel::usermode

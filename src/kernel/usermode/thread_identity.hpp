@@ -33,8 +33,11 @@ void give_up_kernel_identity() noexcept;
 // area is stale as soon as another kernel thread runs it.
 void forget_cpu_number() noexcept;
 
-// Blocks every signal on the calling kernel thread, and puts the earlier mask back.
-void block_signals(std::uint64_t& before) noexcept;
+// Blocks every signal on the calling kernel thread, or every one but the C library's own by which
+// setuid() and the like reach all threads, and for whose handlers it waits; and puts the earlier
+// mask back.
+enum class taken_signals { none, c_library };
+void block_signals(taken_signals but, std::uint64_t& before) noexcept;
 void restore_signals(const std::uint64_t& before) noexcept;
 
 }  // namespace umcg::kernel::usermode

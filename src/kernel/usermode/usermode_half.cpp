@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <new>
@@ -37,6 +38,13 @@ constexpr std::size_t colours = 8;
 
 std::size_t colour_of(const task& worker) noexcept { return worker.slot % colours * cache_line; }
 
+// For the C library's handler, on top of the frame that the kernel makes for it.
+std::size_t home_stack_bytes() noexcept {
+  constexpr long handler_bytes = 8192;
+  static const long frame_bytes = std::max(::sysconf(_SC_MINSIGSTKSZ), 4096L);
+  return static_cast<std::size_t>(frame_bytes + handler_bytes);
+}
+
 // The kernel thread that the caller runs on, if it is one that hosts contexts.
 carrier* carrier_of_caller() noexcept {
   task* self = libumcg::current_task;
@@ -64,9 +72,9 @@ class usermode final : public libumcg::half {
     hosted& mine = renew(self);
     mine.saved.thread_pointer = __builtin_thread_pointer();
     if (self.kind == libumcg::task_kind::worker) {
-      // A signal handler on the sleeping home thread would run on the stack that another kernel
-      // thread uses.
-      block_signals(mine.signals_before);
+      std::error_code error;
+      mine.own_stack = stacks_.take(home_stack_bytes(), error);
+      block_signals(error ? taken_signals::none : taken_signals::c_library, mine.signals_before);
       forget_cpu_number();
       return;
     }
@@ -81,6 +89,7 @@ class usermode final : public libumcg::half {
     if (self.kind == libumcg::task_kind::worker) {
       UMCG_ASSERT(mine.go_home.load() == 1);
       restore_signals(mine.signals_before);
+      if (!mine.own_stack.empty()) stacks_.give_back(mine.own_stack);
     }
     if (self.kind == libumcg::task_kind::server) {
       return_home(self);
@@ -125,10 +134,14 @@ class usermode final : public libumcg::half {
   stack_slabs stacks_;
 };
 
+// The home sleeps on a stack of its own for the one signal that it takes: the worker's is in use.
+// Handlers of the user's are the worker's, and run when it is here again.
 task* usermode::enter(task& self) noexcept {
   hosted& mine = of(self);
+  void* const stack_end = mine.own_stack.empty() ? __builtin_frame_address(0)
+                                                 : mine.own_stack.data() + mine.own_stack.size();
   auto* departed =
-      static_cast<task*>(umcg_save_and_stay(&mine.saved, &mine.is_saved, &mine.go_home));
+      static_cast<task*>(umcg_save_and_stay(&mine.saved, &mine.is_saved, &mine.go_home, stack_end));
   base::acquire_order(&mine.saved);
   return departed;
 }

@@ -131,6 +131,23 @@ TEST_F(blocking, MayEndWithTheBody) {
   running.spawn([] {}).join();
 }
 
+TEST_F(blocking, MayCallTheLibrary) {
+  group running = group::start({.servers = 1});
+  running
+      .spawn([&running] {
+        worker other;
+        {
+          const blocking_region region;
+          yield();
+          other = running.spawn([] { yield(); });
+          sleep_until(deadline::after(std::chrono::microseconds(10)));
+          other.join();
+        }
+        yield();
+      })
+      .join();
+}
+
 TEST_F(blocking, HasNoEffectOnAPlainThread) {
   errno = 5;
   const blocking_region region;

@@ -244,10 +244,12 @@ TEST(context, StaysAtHomeAndComesBack) {
   context resident;
   std::atomic<std::uint32_t> is_saved{0};
   std::atomic<std::uint32_t> go_home{0};
+  alignas(16) std::array<std::byte, 4096> home_stack;
   std::thread thread([&] {
     const long home = kernel_thread();
     resident.thread_pointer = __builtin_thread_pointer();
-    void* const message = umcg_save_and_stay(&resident, &is_saved, &go_home);
+    void* const message =
+        umcg_save_and_stay(&resident, &is_saved, &go_home, home_stack.data() + home_stack.size());
     order.fetch_add(1);
     EXPECT_EQ(number(message), 5);
     EXPECT_NE(kernel_thread(), home);
