@@ -193,6 +193,20 @@ class WholeTree(unittest.TestCase):
         self.assertEqual(self.broken(rule, files), {"README.md"})
         self.assertEqual(self.broken(rule, {"README.md": readme}), {"apps/hello/main.cpp"})
 
+    def test_defects(self):
+        rule = tidy.tree_rules.defects
+        row = "| B{} | something | T7, `some-mutant`, `some_model` |\n"
+        page = "".join(row.format(number) for number in range(1, 51))
+        files = {"tests/README.md": page, "tests/contract/a_test.cpp": "TEST(a, T07_Holds) {}\n",
+                 "tests/mutation/mutants.py": 'mutant("some-mutant")\n',
+                 "tests/model/some_model.cpp": "\n"}
+        self.assertEqual(self.broken(rule, files), set())
+        for name in list(files)[1:]:
+            lacking = {path: text for path, text in files.items() if path != name}
+            self.assertEqual(self.broken(rule, lacking), {"tests/README.md"})
+        files["tests/README.md"] = page.replace("| B9 |", "| B8 |")
+        self.assertEqual(self.broken(rule, files), {"tests/README.md"})
+
     def test_public_headers_compile_alone(self):
         with tempfile.TemporaryDirectory() as folder:
             texts = {"fine.hpp": "inline int one() { return 1; }\n",

@@ -20,6 +20,8 @@ PUBLIC_LAYERS = {
 }
 README = "README.md"
 README_PROGRAM = "apps/hello/main.cpp"
+DEFECTS = "tests/README.md"
+DEFECTS_COUNT = 50
 
 
 class Tree:
@@ -157,5 +159,26 @@ def readme_program(tree):
         yield readme.finding(line, "readme-program", f"differs from {README_PROGRAM}")
 
 
-RULES = (layer_order, includes, own_header_first, included_somewhere, built_somewhere,
+def defects(tree):
+    """Each defect of the prototype has a line in tests/README.md, and what shows it is there."""
+    page = tree.files.get(DEFECTS)
+    if page is None:
+        return
+    sources = {path: file.text for path, file in tree.files.items() if path != DEFECTS}
+    contract = "".join(text for path, text in sources.items() if "/contract/" in path)
+    mutants = sources.get("tests/mutation/mutants.py", "")
+    rows = re.findall(r"^\| B(\d+) \|[^|]*\|(.*)\|$", page.text, re.MULTILINE)
+    if [int(number) for number, _ in rows] != list(range(1, DEFECTS_COUNT + 1)):
+        yield page.finding(1, "defects", f"not B1 to B{DEFECTS_COUNT}, one a line")
+    for number, shown_by in rows:
+        names = re.findall(r"\bT(\d+)\b|`([a-z_]+(?:_model|_test)|[a-z]+-[a-z-]+)`", shown_by)
+        for test, name in names:
+            known = (f"T{int(test):02}_" in contract if test else f'"{name}"' in mutants or
+                     any(path.endswith(f"/{name}.cpp") for path in sources))
+            if not known:
+                line = page.line_of(page.text.index(f"| B{number} |"))
+                yield page.finding(line, "defects", f"there is no {name or 'T' + test}")
+
+
+RULES = (defects, layer_order, includes, own_header_first, included_somewhere, built_somewhere,
          run_somewhere, readme_program)
