@@ -301,12 +301,14 @@ TEST(kernel_half, T13_AServerThatLeavesHandsTheDeadlineOn) {
       umcg_run_worker(idle);
     }
     EXPECT_EQ(errno, ETIMEDOUT);
+    EXPECT_EQ(umcg_wait(0), 0);
   });
   let_pass(milliseconds(5));
   group.serve(1);
   let_pass(milliseconds(5));
   worker one(group, [leaves_at] { EXPECT_FAILS(umcg_wait(leaves_at + 20'000'000), ETIMEDOUT); });
   one.join();
+  EXPECT_EQ(umcg_wake(leaver.id(), false), 0);
 }
 
 // A server sleeps without a deadline; another one's worker brings one and the next worker keeps it.

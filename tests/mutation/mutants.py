@@ -69,9 +69,11 @@ MUTANTS = (
     # --- idle workers and parked servers ---
     mutant("no-second-look", "a server looks once more after it has announced itself (B23, R2)",
            SERVING, "if (!any_idle_worker(in)) {", "if (true) {"),
-    mutant("look-then-announce", "the second look comes after the announcement (R1)", SERVING,
-           "in.parked.announce(server);\n  if (!any_idle_worker(in)) {",
-           "const bool none = !any_idle_worker(in);\n  in.parked.announce(server);\n  if (none) {"),
+    Mutant("look-then-announce", "the second look comes after the announcement (R1)",
+           ((SERVING, "in.parked.announce(server, keeps_time);",
+             "const bool none = !any_idle_worker(in);\n"
+             "  in.parked.announce(server, keeps_time);"),
+            (SERVING, "if (!any_idle_worker(in)) {", "if (none) {"))),
     mutant("summon-then-push", "a pusher looks for servers after the push (R1)", SERVING,
            "in.shared.push(worker);\n    summon_one(in);",
            "summon_one(in);\n    in.shared.push(worker);"),
@@ -134,7 +136,7 @@ MUTANTS = (
              "  self.state.begin(task_state::running);\n"
              "  current_task = &self;\n"))),
     mutant("thread-end-unnoticed", "a thread that ends is unregistered (B36)", MEMBERSHIP,
-           "if (current_task != nullptr) unregister();", "current_task = nullptr;"),
+           "if (current_task != nullptr) unregister(stop::exited);", "current_task = nullptr;"),
     mutant("registered-twice", "a thread is one task at a time", MEMBERSHIP,
            "int become(group& in, task_kind kind, std::intptr_t tag) noexcept {\n"
            "  if (current_task != nullptr) return EINVAL;",
