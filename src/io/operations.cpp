@@ -7,6 +7,7 @@
 
 #include "io/reactor.hpp"
 #include "io/thread_calls.hpp"
+#include "libumcg/scheduling.hpp"
 #include "umcg/worker.hpp"
 
 namespace umcg::io {
@@ -25,11 +26,17 @@ std::size_t count_or_error(int result, std::error_code& error) noexcept {
   return 0;
 }
 
+// The reactor is looked up anew each time, and inside library code: elsewhere the worker may be
+// stopped at any point and go on at another server.
+void perform_once(operation& wanted, deadline until) noexcept {
+  const libumcg::preempt_guard guard(libumcg::current_task);
+  reactor_here()->perform(wanted, until);
+}
+
 // Performs `wanted` again for as long as a signal interrupts it.
 void perform(operation& wanted, deadline until) noexcept {
   do {
-    // Looked up anew each time: the worker may have moved to another server.
-    reactor_here()->perform(wanted, until);
+    perform_once(wanted, until);
   } while (wanted.result == -EINTR);
 }
 
@@ -122,7 +129,7 @@ std::size_t send_then_recv(int fd, std::span<const std::byte> out, std::span<std
   operation wanted(action::send_then_recv, fd);
   wanted.out = out;
   wanted.into = into;
-  reactor_here()->perform(wanted, until);
+  perform_once(wanted, until);
   const bool send_failed = wanted.result == -ECANCELED && wanted.send_result != 0;
   if (!send_failed && wanted.result != -EINTR) return count_or_error(wanted.result, error);
   if (send_failed && wanted.send_result < 0 && wanted.send_result != -EINTR) {
@@ -158,7 +165,7 @@ std::size_t write(int fd, std::span<const std::byte> bytes, std::int64_t offset,
 void sleep_until(deadline until) {
   if (reactor_here() == nullptr) return thread_calls::sleep_until(until);
   operation wanted(action::sleep);
-  reactor_here()->perform(wanted, until);
+  perform_once(wanted, until);
 }
 
 }  // namespace umcg::io

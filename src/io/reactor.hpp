@@ -65,6 +65,7 @@ struct operation {
 class reactor : public sched::event_source {
  public:
   // Blocks the calling worker, which this reactor's server runs, until the operation is complete.
+  // Library code: the caller holds a preempt_guard.
   virtual void perform(operation& wanted, deadline until) noexcept = 0;
 };
 

@@ -164,7 +164,6 @@ void uring_reactor::prepare(operation& wanted) noexcept {
 
 void uring_reactor::perform(operation& wanted, deadline until) noexcept {
   libumcg::task& self = *libumcg::current_task;
-  const libumcg::preempt_guard guard(&self);
   wanted.worker = &self;
   if (wanted.what != action::sleep) prepare(wanted);
   if (!until.is_never()) {

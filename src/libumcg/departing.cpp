@@ -73,7 +73,7 @@ void leave_server(task& self) noexcept {
     ++self.blocking;
     return;
   }
-  self.preempt_off.enter();
+  begin_library_code(self);
   self.why = stop::blocked;
   task& server = *std::exchange(self.server, nullptr);
   if (self.plug.load()->leave(self, server)) {
@@ -81,14 +81,14 @@ void leave_server(task& self) noexcept {
     return;
   }
   self.server = &server;
-  self.preempt_off.exit();
+  end_library_code(self);
   honour_preempt_request();
 }
 
 void return_to_servers(task& self) noexcept {
   if (self.blocking == 0 || --self.blocking != 0) return;
   commit(self.plug.load()->come_back(self));
-  self.preempt_off.exit();
+  end_library_code(self);
   honour_preempt_request();
 }
 
@@ -103,7 +103,7 @@ void returned(task& worker) noexcept {
 }
 
 void preempt_guard::leave() noexcept {
-  self_->preempt_off.exit();
+  end_library_code(*self_);
   if (self_->kind == task_kind::worker) honour_preempt_request();
 }
 
@@ -116,14 +116,14 @@ bool honour_preempt_request() noexcept {
   // A signal that comes while preemption is off does nothing, so whoever turns it on again has to
   // look again.
   while ((self->state.look() & task_state::preempt_requested) != 0) {
-    self->preempt_off.enter();
+    begin_library_code(*self);
     if (self->state.take_preempt_request()) {
       const int saved_errno = errno;
       depart(*self, stop::preempted);
       errno = saved_errno;
       honoured = true;
     }
-    self->preempt_off.exit();
+    end_library_code(*self);
   }
   return honoured;
 }

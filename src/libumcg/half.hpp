@@ -61,6 +61,12 @@ class half {
   virtual bool leave(task& /*self*/, task& /*server*/) noexcept { return false; }
   virtual task* come_back(task& /*self*/) noexcept { return nullptr; }
 
+  // Where the half notices by itself that a worker blocks its kernel thread
+  // (task::notices_blocking) it takes the worker for blocked and returns its server from
+  // switch_to(), but not while library code runs: between these two, on the worker's own thread.
+  virtual void ignore_blocking(task& /*self*/) noexcept {}
+  virtual void notice_blocking(task& /*self*/) noexcept {}
+
   // Sleeps until rouse() or the deadline (false). A rouse before the sleep is not lost; at most one
   // is remembered.
   virtual bool sleep(task& self, deadline until) noexcept = 0;

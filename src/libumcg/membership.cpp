@@ -138,7 +138,7 @@ int unregister(stop why) noexcept {
   // A worker without a home has nowhere else to run.
   if (self == nullptr || self->exited != nullptr) return EINVAL;
   group* in = self->in;
-  self->preempt_off.enter();
+  begin_library_code(*self);
   switch (self->kind.load()) {
     case task_kind::worker:
       end_blocking(*self);

@@ -35,12 +35,27 @@ void returned(task& worker) noexcept;
 // Null: nothing.
 void commit(task* departed) noexcept;
 
-// Holds preemption off while library code runs on a worker; on the last exit it honours a request
-// that came meanwhile.
+// Library code begins and ends on a worker: it is not preempted, and the half does not take the
+// server away if it sleeps. Pairs nest.
+inline void begin_library_code(task& self) noexcept {
+  self.preempt_off.enter();
+  if (self.notices_blocking && self.preempt_off.depth() == 1) [[unlikely]] {
+    self.plug.load()->ignore_blocking(self);
+  }
+}
+inline void end_library_code(task& self) noexcept {
+  if (self.notices_blocking && self.preempt_off.depth() == 1) [[unlikely]] {
+    self.plug.load()->notice_blocking(self);
+  }
+  self.preempt_off.exit();
+}
+
+// Library code on any thread; on the last exit it honours a request for preemption that came
+// meanwhile.
 class preempt_guard {
  public:
   explicit preempt_guard(task* self) noexcept : self_(self) {
-    if (self_ != nullptr) self_->preempt_off.enter();
+    if (self_ != nullptr) begin_library_code(*self_);
   }
   ~preempt_guard() {
     if (self_ != nullptr) leave();

@@ -52,6 +52,8 @@ struct alignas(64) task {
   std::atomic<bool> preemptible{false};
   stop why = stop::none;      // worker: set by itself before it departs, read by whoever commits it
   preempt_depth preempt_off;  // worker: own thread and its signal handler only
+  // worker: own thread only, set by the half: it is asked to look away while library code runs.
+  bool notices_blocking = false;
   std::uint32_t blocking = 0;  // worker: own thread only: how deep in regions without a server
   std::uint32_t slot = 0;      // fixed: place in the task table
   // The half's: there is a rouse for the next sleep. It may come when the task is gone and its slot

@@ -10,7 +10,7 @@
 //   listed  --hold-->               held      a server that looks for work
 //   held    --run_held-->           running   that server; a worker that swaps to it
 //   running --block_or_list-->      blocked   its server's carrier
-//   blocked --unblock, come_back--> listed    whoever completes; the worker's own thread
+//   blocked --unblock, come_back--> listed    whoever completes; the worker's own thread, its half
 //   running --wait_or_list-->       waiting   its server's carrier
 //   waiting --wake, time_out-->     listed    any thread
 //   waiting --run_waiting-->        running   a worker that swaps to it

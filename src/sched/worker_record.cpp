@@ -35,19 +35,20 @@ std::uint64_t worker_record::begin(body work, std::string_view name) noexcept {
 // Runs on the worker's own stack, for the life of its thread.
 void worker_record::main(task& self, task* departed) noexcept {
   libumcg::current_task = &self;
-  self.preempt_off.enter();
+  libumcg::begin_library_code(self);
   libumcg::commit(departed);
   auto& record = *static_cast<worker_record*>(self.user);
   while (!record.retiring_) {
-    self.preempt_off.exit();
+    libumcg::end_library_code(self);
     libumcg::honour_preempt_request();
     record.work_();
     record.work_.reset();
     libumcg::end_blocking(self);
-    self.preempt_off.enter();
+    libumcg::begin_library_code(self);
     libumcg::depart(self, libumcg::stop::exited);
   }
   libumcg::current_task = nullptr;
+  self.preempt_off.exit();  // no library code of the slot's next owner
 }
 
 // Runs on whoever the carrier continued, once the worker's registers are saved: its thread may run
@@ -93,6 +94,8 @@ void worker_record::end_run() noexcept {
 }
 
 void worker_record::join(std::uint64_t run) noexcept {
+  // A worker that is stopped with the lock in its hand would stop its server as well.
+  const libumcg::preempt_guard library_code(libumcg::current_task);
   joiner self{{}, run, nullptr};
   {
     base::short_guard guard(lock_);
