@@ -360,7 +360,7 @@ int run(int argc, char** argv) {
   std::string half = "auto";
   int rounds = 7;
   CLI::App program("Ping-pong between two tasks, beside threads on futexes and pipes.");
-  program.add_option("--kernel", half, "kernel half: usermode, futex or auto");
+  program.add_option("--kernel", half, "kernel half: usermode, futex, native or auto");
   program.add_option("--rounds", rounds, "rounds of all measurements")->check(CLI::Range(1, 1000));
   CLI11_PARSE(program, argc, argv);
   if (umcg_use_kernel_half(half.c_str()) != 0 || !umcg_enabled()) {

@@ -16,7 +16,7 @@ namespace umcg {
 
 struct group_options {
   unsigned servers = 0;          // 0: one for each CPU this process may use; at most 256
-  std::string kernel = "auto";   // how workers are run: auto, usermode
+  std::string kernel = "auto";   // how workers are run: auto, usermode, futex, native
   std::string reactor = "auto";  // how they wait for I/O: auto, io_uring
   // Address space of a worker's stack; memory is used as it is touched.
   std::size_t stack_size_bytes = 256 * 1024;

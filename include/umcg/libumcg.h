@@ -61,10 +61,13 @@ const char* umcg_kernel_half(void);
 
 /*
  * Chooses the kernel half, before anything else of this library is called: "auto" (what works best
- * on this machine), "usermode" (workers are contexts that servers switch between in user mode) or
- * "futex" (workers are kernel threads that hand each other the turn; slow, and works everywhere).
- * Errors: EINVAL (no such half), ENOTSUP (it does not work on this machine), EBUSY (another one is
- * in use).
+ * on this machine), "usermode" (workers are contexts that servers switch between in user mode),
+ * "futex" (workers are kernel threads that hand each other the turn; slow, and works everywhere) or
+ * "native" (workers are kernel threads, and the kernel carries the UMCG patches v0.9.1: it notices
+ * by itself when a worker blocks). "auto" never chooses "native"; the numbers of its two system
+ * calls are 450 and 451 unless the environment says otherwise (UMCG_NATIVE_SYSCALLS=450,451).
+ * Errors: EINVAL (no such half), ENOTSUP (it does not work on this machine: umcg_kernel_half() says
+ * what is missing, until a half is in use), EBUSY (another one is in use).
  */
 int umcg_use_kernel_half(const char* name);
 
@@ -214,6 +217,9 @@ int umcg_swap(umcg_tid next, uint64_t deadline_ns);
  * return from umcg_run_worker() on another kernel thread than it called it on (gettid(2) tells,
  * nothing else); umcg_unregister_task() brings it back and waits for that while a worker blocks
  * the server's own.
+ *
+ * Half "native": no call needs it, the kernel notices by itself whatever blocks a worker, and
+ * umcg_run_worker() returns in the same way.
  */
 void umcg_block_begin(void);
 void umcg_block_end(void);

@@ -5,9 +5,11 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "kernel/futex/futex_half.hpp"
+#include "kernel/native/native_half.hpp"
 #include "kernel/usermode/thread_pointer.hpp"
 #include "kernel/usermode/usermode_half.hpp"
 
@@ -15,7 +17,7 @@ namespace umcg::kernel {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> names = {"auto", "usermode", "futex"};
+constexpr std::array<std::string_view, 4> names = {"auto", "usermode", "futex", "native"};
 
 choice usermode_choice() {
   std::string problem;
@@ -29,6 +31,14 @@ choice futex_choice(std::string why) {
   return {&futex::futex_half(), "kernel half futex" + std::move(why)};
 }
 
+// Only ever by name: see handshake.hpp.
+choice native_choice() {
+  std::string problem;
+  libumcg::half* half = native::native_half(problem);
+  if (half == nullptr) return {nullptr, "kernel half native does not work here: " + problem};
+  return {half, "kernel half native, as asked for"};
+}
+
 }  // namespace
 
 bool is_half_name(std::string_view name) noexcept {
@@ -38,12 +48,13 @@ bool is_half_name(std::string_view name) noexcept {
 choice select_half(std::string_view name) {
   if (name == "futex") return futex_choice(", as asked for");
   if (name == "usermode") return usermode_choice();
+  if (name == "native") return native_choice();
   if (name == "auto") {
     choice best = usermode_choice();
     return best.half != nullptr ? best : futex_choice(": " + best.reason);
   }
   return {nullptr, "kernel half \"" + std::string(name) +
-                       "\" is not available in this build: use auto, usermode or futex"};
+                       "\" is not known: use auto, usermode, futex or native"};
 }
 
 }  // namespace umcg::kernel
@@ -53,6 +64,12 @@ namespace umcg::libumcg {
 namespace {
 
 std::atomic<const kernel::choice*> default_choice{nullptr};
+// Why the half that was asked for last could not be had. Kept for ever: callers may keep the text.
+struct refusal {
+  std::string reason;
+  const refusal* earlier;
+};
+std::atomic<const refusal*> refused{nullptr};
 
 // The first to choose decides.
 const kernel::choice* choose(std::string_view name) {
@@ -71,13 +88,20 @@ const kernel::choice& chosen() noexcept {
 }  // namespace
 
 half* default_half() noexcept { return chosen().half; }
-const char* default_half_reason() noexcept { return chosen().reason.c_str(); }
+
+const char* default_half_reason() noexcept {
+  const refusal* last = refused.load();
+  if (default_choice.load() == nullptr && last != nullptr) return last->reason.c_str();
+  return chosen().reason.c_str();
+}
 
 int choose_default_half(std::string_view name) noexcept {
   if (!kernel::is_half_name(name)) return EINVAL;
-  const kernel::choice wanted = kernel::select_half(name);
-  if (wanted.half == nullptr) return ENOTSUP;
-  return choose(name)->half == wanted.half ? 0 : EBUSY;
+  kernel::choice wanted = kernel::select_half(name);
+  if (wanted.half != nullptr) return choose(name)->half == wanted.half ? 0 : EBUSY;
+  auto* kept = new (std::nothrow) refusal{std::move(wanted.reason), refused.load()};
+  if (kept != nullptr) refused.store(kept);
+  return ENOTSUP;
 }
 
 }  // namespace umcg::libumcg

@@ -15,7 +15,7 @@ struct choice {
   std::string reason;             // one line for the log: what was chosen and why, or what to do
 };
 
-// `name`: "auto", "usermode", "futex".
+// `name`: "auto", "usermode", "futex", "native".
 bool is_half_name(std::string_view name) noexcept;
 choice select_half(std::string_view name);
 

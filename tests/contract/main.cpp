@@ -130,9 +130,10 @@ int main(int argc, char** argv) {
   }
   if (settings().half != "auto" && umcg_use_kernel_half(settings().half.c_str()) != 0) {
     const bool unknown = errno == EINVAL;
-    std::cerr << "umcg-contract: half " << settings().half
-              << (unknown ? " is not known: use usermode, futex, native or auto\n"
-                          : " does not work on this machine\n");
+    std::cerr << "umcg-contract: "
+              << (unknown ? settings().half + ": no such half; use usermode, futex, native or auto"
+                          : std::string(umcg_kernel_half()))
+              << "\n";
     return unknown ? exit_usage : exit_not_here;
   }
   if (!umcg_enabled()) {
