@@ -10,8 +10,9 @@
 //   available --want-->             busy       its server goes home now: the caller hands it over
 //   wanted    --become_available--> busy       with its server, without a rest
 //
-// Whoever makes it busy, and nobody else, may call it. Carriers that are nobody's home are always
-// busy: they wait in a list instead.
+// Whoever makes it busy, and nobody else, may call it. tests/model/carrier_model explores this, and
+// finds a lost server when the home does not look for a wish or the server not for rest. Carriers
+// that are nobody's home are always busy: they wait in a list instead.
 
 #include <atomic>
 #include <cstdint>
