@@ -29,17 +29,17 @@ constexpr int exit_usage = 2;
 constexpr int exit_not_here = 77;
 
 constexpr std::string_view usage =
-    "usage: umcg-contract [--kernel NAME] [--long] [--list] [--gtest_filter=T07*]\n"
+    "usage: umcg-contract [--kernel NAME] [--times N] [--list] [--gtest_filter=T07*]\n"
     "\n"
     "Tests the contract of libumcg, T1 to T57, over one kernel half of this machine.\n"
     "\n"
     "  --kernel NAME   usermode, futex, native or auto (the default): exits with 77\n"
     "                  where the machine cannot have it\n"
-    "  --long          ten times the rounds in tests of races\n"
+    "  --times N       N times the rounds in tests of races, 1 to 1000\n"
     "  --list          what is tested\n";
 
 constexpr std::string_view simulated_usage =
-    "usage: umcg-contract-simulated [--seed N] [--seeds N] [--long] [--list]\n"
+    "usage: umcg-contract-simulated [--seed N] [--seeds N] [--times N] [--list]\n"
     "                               [--gtest_filter=T07*]\n"
     "\n"
     "Tests the contract of libumcg, T1 to T57, on a simulated machine, where the\n"
@@ -47,7 +47,7 @@ constexpr std::string_view simulated_usage =
     "\n"
     "  --seed N        the first seed, 1 unless given\n"
     "  --seeds N       how many seeds: each test runs with each\n"
-    "  --long          a hundred times the rounds in tests of races\n"
+    "  --times N       N times the rounds in tests of races, 1 to 1000\n"
     "  --list          what is tested\n";
 
 // Keeps what became of each test and prints it as a table at the end.
@@ -105,8 +105,9 @@ bool read_arguments(int argc, char** argv) {
       if (!read_number(argv[++at], settings().seed)) return false;
     } else if (argument == "--seeds" && has_value && is_simulated()) {
       if (!read_number(argv[++at], settings().seeds)) return false;
-    } else if (argument == "--long") {
-      settings().is_long = true;
+    } else if (argument == "--times" && has_value) {
+      std::uint32_t& times = settings().times;
+      if (!read_number(argv[++at], times) || times < 1 || times > 1000) return false;
     } else if (argument == "--list") {
       testing::GTEST_FLAG(list_tests) = true;
     } else {

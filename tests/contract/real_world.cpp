@@ -29,8 +29,8 @@ void spin(std::uint32_t turns) {
 bool is_simulated() { return false; }
 
 int rounds(int usual) {
-  const int slower = umcg::testing::instrumented ? usual / 10 : usual;
-  return settings().is_long ? usual * 10 : slower;
+  const int times = static_cast<int>(settings().times);
+  return times == 1 && umcg::testing::instrumented ? usual / 10 : usual * times;
 }
 
 std::uint32_t random(std::uint32_t bound) {

@@ -10,7 +10,7 @@ namespace contract {
 
 struct options {
   std::string half = "auto";  // and then the one that was chosen
-  bool is_long = false;       // ten times the rounds
+  std::uint32_t times = 1;    // as many rounds as usual in tests of races
   std::uint32_t seed = 1;     // of a simulation: the first
   std::uint32_t seeds = 1;    // and how many of them
 };

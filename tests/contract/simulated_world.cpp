@@ -33,7 +33,7 @@ void let_pass(nanoseconds duration) {
 }
 void spin(std::uint32_t /*turns*/) { simulation::point(); }
 bool is_simulated() { return true; }
-int rounds(int usual) { return settings().is_long ? usual : std::max(usual / 100, 3); }
+int rounds(int usual) { return std::max(usual / 100 * static_cast<int>(settings().times), 3); }
 std::uint32_t random(std::uint32_t bound) { return simulation::random(bound); }
 std::string half_name() { return "simulated"; }
 void begin_test(std::uint32_t seed) { simulation::begin(seed); }
