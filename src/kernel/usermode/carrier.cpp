@@ -184,7 +184,7 @@ carrier* make_spare(carrier& here) noexcept {
     loop->on = made.get();
     made->loop = loop.get();
     if (start_thread(spare_main, *loop, here)) {
-      loop.release();
+      static_cast<void>(loop.release());  // the thread has it now
       return made.release();
     }
   }
