@@ -206,6 +206,11 @@ long fake_kernel::wait(std::uint32_t flags) noexcept {
   }
   idle_loop(self);
   return_to_user(self);
+  if (self.is_worker && self.place() == running && faults_due_.load() > 0) {
+    faults_due_.fetch_sub(1);
+    go_to_sleep(self);
+    return_to_user(self);
+  }
   return 0;
 }
 
@@ -227,8 +232,14 @@ void fake_kernel::idle_loop(thread& self) noexcept {
     const std::uint32_t before = self.wakes.load();
     const std::uint64_t place = self.place();
     if (place != (running | locked) && place != idle) return;
-    base::futex_wait(self.wakes, before);
+    sleep_until_woken(self, before);
   }
+}
+
+void fake_kernel::sleep_until_woken(thread& self, std::uint32_t before) const noexcept {
+  constexpr std::chrono::microseconds early(20);
+  base::futex_wait(self.wakes, before,
+                   wakes_early_.load() ? deadline::after(early) : deadline::never());
 }
 
 // --- sleeping and coming back ---
@@ -307,7 +318,7 @@ void fake_kernel::come_back(thread& self) noexcept {
   }
   while (self.place() == idle) {
     const std::uint32_t before = self.wakes.load();
-    if (self.place() == idle) base::futex_wait(self.wakes, before);
+    if (self.place() == idle) sleep_until_woken(self, before);
   }
   if (node.load() != head) breach("a worker runs that is in the idle list");
   set_signals(signals);

@@ -33,6 +33,12 @@ class fake_kernel final : public kernel::native::system_calls {
   // The thread loses the CPU and gets it back. For signal handlers, too.
   void tick() noexcept;
 
+  // What a kernel may do: it ends sleeps in umcg_wait without a reason, so that whoever may run
+  // does, before it is woken; and so many workers meet a page fault as the first thing when they
+  // return from umcg_wait.
+  void wake_early(bool does) noexcept { wakes_early_.store(does); }
+  void fault_on_return(int workers) noexcept { faults_due_.store(workers); }
+
   // How often a worker's sleep took its server away from it, and how often nobody was told.
   int blocks() const noexcept { return blocks_.load(); }
   int unseen() const noexcept { return unseen_.load(); }
@@ -45,6 +51,7 @@ class fake_kernel final : public kernel::native::system_calls {
   long register_thread(thread& self, std::uint32_t flags, std::byte* shared) noexcept;
   long wake_for(thread& self, std::uint32_t flags) noexcept;
   void idle_loop(thread& self) noexcept;
+  void sleep_until_woken(thread& self, std::uint32_t before) const noexcept;
   bool go_to_sleep(thread& self) noexcept;
   void return_to_user(thread& self) noexcept;
   void check_running(thread& self) noexcept;
@@ -52,6 +59,8 @@ class fake_kernel final : public kernel::native::system_calls {
   bool wake_server(thread& server) noexcept;
   void check_signals() noexcept;
 
+  std::atomic<bool> wakes_early_{false};
+  std::atomic<int> faults_due_{0};
   std::atomic<int> blocks_{0};
   std::atomic<int> unseen_{0};
 };

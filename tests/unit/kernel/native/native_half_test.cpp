@@ -243,6 +243,51 @@ TEST(native_half, FollowingAWorkerDirectly) {
   libumcg::current_task->serving->direct_runs = 0;
 }
 
+// It has been handed the departure of another that it is to commit, and will.
+TEST(native_half, StoppedOnTheWayIn) {
+  test_group group;
+  worker first(group, [&] {
+    EXPECT_EQ(umcg_wait(0), 0);
+    EXPECT_EQ(umcg_wait(0), 0);
+  });
+  const registered_server self(group);
+  EXPECT_EQ(run_next(), (outcome{first.id(), UMCG_STOP_WAITED}));
+  worker second(group, [&] {
+    machine().fault_on_return(1);
+    EXPECT_EQ(umcg_swap(first.id(), 0), 0);
+  });
+  EXPECT_EQ(run_next(), (outcome{first.id(), UMCG_STOP_BLOCKED}));
+  EXPECT_EQ(umcg_wake(second.id(), false), 0);  // which is on its way still
+  EXPECT_EQ(run_next(), (outcome{first.id(), UMCG_STOP_WAITED}));
+  EXPECT_EQ(run_next(), unregistered);
+  EXPECT_EQ(umcg_wake(first.id(), false), 0);
+  EXPECT_EQ(run_next(), unregistered);
+}
+
+// A worker that commits another's end wakes it, for which it needs the place where its own server
+// stands named.
+TEST(native_half, FollowingAWorkerThatUnregisters) {
+  test_group group;
+  worker first(group, [] {});
+  worker second(group, [] {
+    machine().tick();
+    EXPECT_TRUE(machine().sleep_while([] {}));
+  });
+  const registered_server self(group);
+  std::array<umcg_tid, 2> taken{umcg_get_idle_worker(true), umcg_get_idle_worker(true)};
+  if (taken[0] != first.id()) std::swap(taken[0], taken[1]);
+  // The second is in this server's own queue now, from which a worker is followed.
+  libumcg::task& waiting = *libumcg::find_task(taken[1]).who;
+  waiting.state.unhold();
+  libumcg::current_task->serving->queue.push(waiting);
+  libumcg::current_task->serving->direct_runs = 1;
+  umcg_stop why = UMCG_STOP_NONE;
+  EXPECT_EQ(umcg_run_worker_why(taken[0], &why), second.id());
+  EXPECT_EQ(why, UMCG_STOP_BLOCKED);
+  EXPECT_EQ(libumcg::current_task->serving->direct_runs, 0U);
+  EXPECT_EQ(run_next(), unregistered);
+}
+
 // What the kernel would otherwise hold it with are the locks that its server needs.
 TEST(native_half, LibraryCodeIsNotStopped) {
   test_group group;
@@ -401,6 +446,7 @@ TEST(native_half, FaultsAnywhere) {
   action.sa_flags = SA_RESTART;
   ::sigaction(signal, &action, nullptr);
   const int enough = machine().blocks() + 1'000 / slower;
+  machine().wake_early(true);
   test_group group;
   const serving_threads servers(group, 2);
   std::array<std::atomic<umcg_tid>, 4> ids{};
@@ -416,6 +462,7 @@ TEST(native_half, FaultsAnywhere) {
   }
   stop.store(true);
   for (auto& each : workers) each->join();
+  machine().wake_early(false);
 }
 
 }  // namespace
