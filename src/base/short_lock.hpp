@@ -14,25 +14,31 @@
 
 namespace umcg::base {
 
+// The lock is a word, 0 to begin with: for public classes, which cannot contain a private one.
+namespace short_word {
+enum : std::uint32_t { open, taken, awaited };
+}
+
+inline void lock_word(std::atomic<std::uint32_t>& word) noexcept {
+  std::uint32_t expected = short_word::open;
+  if (word.compare_exchange_strong(expected, short_word::taken)) return;
+  while (word.exchange(short_word::awaited) != short_word::open) {
+    futex_wait(word, short_word::awaited);
+  }
+}
+
+// The word may be gone, with what it guards, as soon as it is open.
+inline void unlock_word(std::atomic<std::uint32_t>& word) noexcept {
+  if (word.exchange(short_word::open) == short_word::awaited) futex_wake(word);
+}
+
 class UMCG_CAPABILITY("mutex") short_lock {
  public:
-  void lock() noexcept UMCG_ACQUIRE() {
-    std::uint32_t expected = open;
-    if (!word_.compare_exchange_strong(expected, taken)) lock_slowly();
-  }
-
-  void unlock() noexcept UMCG_RELEASE() {
-    if (word_.exchange(open) == awaited) futex_wake(word_);
-  }
+  void lock() noexcept UMCG_ACQUIRE() { lock_word(word_); }
+  void unlock() noexcept UMCG_RELEASE() { unlock_word(word_); }
 
  private:
-  enum : std::uint32_t { open, taken, awaited };
-
-  void lock_slowly() noexcept {
-    while (word_.exchange(awaited) != open) futex_wait(word_, awaited);
-  }
-
-  std::atomic<std::uint32_t> word_{open};
+  std::atomic<std::uint32_t> word_{short_word::open};
 };
 
 class UMCG_SCOPED_CAPABILITY short_guard {

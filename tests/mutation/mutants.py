@@ -102,7 +102,8 @@ MUTANTS = (
     mutant("left-behind", "what a server has not run when it unregisters, others run", SERVING,
            "    in.shared.push_all(rest);\n", ""),
     mutant("lock-without-wake", "who unlocks wakes who waits", "src/base/short_lock.hpp",
-           "if (word_.exchange(open) == awaited) futex_wake(word_);", "word_.exchange(open);"),
+           "if (word.exchange(short_word::open) == short_word::awaited) futex_wake(word);",
+           "word.exchange(short_word::open);"),
 
     # --- deadlines ---
     mutant("deadline-stays-armed", "a wait that ends takes its deadline back", WAITING,
