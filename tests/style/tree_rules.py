@@ -17,6 +17,7 @@ PUBLIC_LAYERS = {
     "group.hpp": "io",
     "worker.hpp": "sched",
     "http.hpp": "http",
+    "sync.hpp": "sync",
 }
 README = "README.md"
 README_PROGRAM = "apps/hello/main.cpp"
