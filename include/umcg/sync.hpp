@@ -6,6 +6,7 @@
 // blocks the calling worker and lets its server run others; in a blocking region, and on a plain
 // thread, it blocks the kernel thread. No wait allocates.
 
+#include "umcg/sync/channel.hpp"
 #include "umcg/sync/condition_variable.hpp"
 #include "umcg/sync/event.hpp"
 #include "umcg/sync/mutex.hpp"
