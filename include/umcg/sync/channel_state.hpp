@@ -29,6 +29,8 @@ class channel_state {
   std::size_t capacity() const noexcept { return capacity_; }
   std::size_t count() const noexcept { return count_; }
   bool closed() const noexcept { return closed_; }
+  std::size_t promised_rooms() const noexcept { return promised_rooms_; }
+  std::size_t promised_values() const noexcept { return promised_values_; }
 
   // Unpromised.
   bool has_room() const noexcept { return count_ + promised_rooms_ < capacity_; }
