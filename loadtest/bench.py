@@ -5,6 +5,7 @@
   bench.py show FILE.json     print the tables of a finished run again, and redraw its image
   bench.py switch [OPTIONS]   the micro benchmark of context switches
   bench.py wakes [OPTIONS]    how long a woken worker waits beside an idle server
+  bench.py sync [OPTIONS]     what locking and waiting for each other costs
 """
 
 import argparse
@@ -221,6 +222,14 @@ def run_wakes(words):
                          for half in ("usermode", "futex")])
 
 
+def run_sync(words):
+    parser = argparse.ArgumentParser(prog="bench sync", description="What it costs to lock, to "
+                                     "hand values over and to wait for each other, between "
+                                     "workers and between threads, beside what threads have.")
+    parser.add_argument("--rounds", type=int, default=7, help="of each measurement (7)")
+    return run_programs([["sync_bench", "--rounds", str(parser.parse_args(words).rounds)]])
+
+
 def run_programs(commands):
     """Runs programs of the load test one after the other. Returns an exit status."""
     status = 0
@@ -240,7 +249,7 @@ def interrupt(number, frame):
 
 def main(words):
     signal.signal(signal.SIGTERM, interrupt)
-    commands = {"switch": run_switch, "wakes": run_wakes, "show": show_file}
+    commands = {"switch": run_switch, "wakes": run_wakes, "sync": run_sync, "show": show_file}
     try:
         if words and words[0] in commands:
             return commands[words[0]](words[1:])

@@ -46,7 +46,7 @@ class mutex {
 
  private:
   bool lock_slowly(std::uintptr_t self, deadline until) noexcept;
-  bool arrive(class waiter& self, deadline until) noexcept;
+  bool arrive(waiter& here, deadline until) noexcept;
   void unlock_slowly(std::uintptr_t self) noexcept;
 
   mutex_state state_;
