@@ -13,6 +13,7 @@
 // `queued` means that the queue is not empty, whenever its lock is open. Who comes to wait sets it
 // in the exchange that finds the gate shut, so whoever opens the gate sees it; and sees nobody
 // otherwise, and then touches nothing but this word, once: the gate may be gone afterwards.
+// tests/model/sync_line_model explores this class against deadlines, and variants without a part.
 
 #include <atomic>
 #include <cstdint>
@@ -33,6 +34,7 @@ class gate_state {
 
   std::uint64_t count() const noexcept { return word_.load() >> 1; }
   bool is_open() const noexcept { return count() == 0; }
+  bool somebody_waits() const noexcept { return (word_.load() & queued) != 0; }
 
   void add(std::uint64_t count) noexcept { word_.fetch_add(count * one); }
   // As add(1), if it is open.

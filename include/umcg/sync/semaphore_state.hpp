@@ -13,6 +13,7 @@
 // `queued` means that the line is not empty, whenever its lock is open; then no unit is there. So
 // nobody overtakes those in line, and nobody waits beside a unit: a newcomer sets `queued` in the
 // exchange that finds no unit, and whoever gives one needs the exchange of a word without it.
+// tests/model/sync_line_model explores this class against deadlines, and variants without a part.
 
 #include <atomic>
 #include <cstdint>
@@ -26,6 +27,7 @@ class semaphore_state {
   explicit constexpr semaphore_state(std::uint64_t units) noexcept : word_(units << 1) {}
 
   std::uint64_t units() const noexcept { return word_.load() >> 1; }
+  bool somebody_waits() const noexcept { return (word_.load() & queued) != 0; }
 
   // False: there is none.
   bool take() noexcept {

@@ -20,6 +20,7 @@
 // but from the line, so neither writers nor readers are overtaken; and the mutex is never free, so
 // somebody is going to hand it over. While `queued` is set, only readers that let go change the
 // word without the lock.
+// tests/model/sync_line_model explores this class against deadlines, and variants without a part.
 
 #include <atomic>
 #include <cstdint>
@@ -32,6 +33,7 @@ class shared_mutex_state {
 
   bool written() const noexcept { return (word_.load() & writer) != 0; }
   std::uint64_t readers() const noexcept { return word_.load() / reader; }
+  bool somebody_waits() const noexcept { return (word_.load() & queued) != 0; }
 
   // False: it is not free, or somebody waits.
   bool take() noexcept {
