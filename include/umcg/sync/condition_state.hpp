@@ -8,7 +8,8 @@
 //
 // It spares a notifier the lock when nobody waits. Who changes under the mutex what is waited for,
 // and notifies afterwards, sees everybody that has looked at it before the change: they got in line
-// before they unlocked the mutex.
+// before they unlocked the mutex. If they unlock first, tests/unit/sync/mutex_test hangs where
+// conditions pass a turn round.
 
 #include <atomic>
 
