@@ -116,7 +116,9 @@ uint64_t umcg_get_task_state(umcg_tid utid);
  * Workers of the group may be preempted with umcg_preempt_worker(). A preempted worker keeps the
  * locks that it holds, those inside malloc() and stdio included, until a server runs it again: so
  * nobody may wait for a lock that such workers take, unless another server is there to run the
- * owner. The signal's frame is put on the worker's stack. Servers must not block the signal.
+ * owner. The signal's frame is put on the worker's stack. Servers must not block the signal; signal
+ * handlers that workers may run block it (sa_mask), since a handler returns to the signal mask of
+ * the kernel thread that it began on.
  */
 #define UMCG_GROUP_ENABLE_PREEMPTION 1
 

@@ -52,10 +52,11 @@ bool runs_on_alternate_stack(const ucontext_t& interrupted) {
 }
 
 // The return from the handler puts the signal mask and the alternate stack of the carrier that was
-// interrupted back. The worker may be on another one, which keeps its own.
-void keep_what_is_the_carriers(ucontext_t& interrupted) {
-  ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, nullptr, &interrupted.uc_sigmask,
-            sizeof(std::uint64_t));
+// interrupted back. The worker may be on another one, which keeps its own: from the first call here
+// to the end of the return no other preemption takes the worker elsewhere.
+void keep_what_is_the_carriers(int signal, ucontext_t& interrupted) {
+  const std::uint64_t blocked = std::uint64_t{1} << (signal - 1);
+  ::syscall(SYS_rt_sigprocmask, SIG_BLOCK, &blocked, &interrupted.uc_sigmask, sizeof blocked);
   ::sigaltstack(nullptr, &interrupted.uc_stack);
 }
 
@@ -66,7 +67,9 @@ void on_signal(int signal, siginfo_t* info, void* state) {
   const int saved_errno = errno;
   // Left for the worker's next call of the library.
   if (runs_on_alternate_stack(interrupted)) return;
-  if (honour_preempt_request()) keep_what_is_the_carriers(interrupted);
+  honour_preempt_request();
+  // Also when there was no request: another signal may have come on top of this one.
+  keep_what_is_the_carriers(signal, interrupted);
   errno = saved_errno;
 }
 
