@@ -72,6 +72,11 @@ umcg_tid take_worker(deadline until, bool wait) noexcept {
   }
 }
 
+// What a task is not that should have been of a kind or group: that, or any more.
+int not_suitable(const task& found) noexcept {
+  return found.kind == task_kind::none ? ESRCH : EINVAL;
+}
+
 umcg_stop public_reason(core::stop why) noexcept { return static_cast<umcg_stop>(why); }
 
 bool may_swap(const task& self, const task& next) noexcept {
@@ -184,7 +189,7 @@ int umcg_swap(umcg_tid next, std::uint64_t deadline_ns) {
   if (self->blocking != 0) return fail(EBUSY);
   const task_reference target = core::find_task(next);
   if (!is_registered(target)) return fail(ESRCH);
-  if (!may_swap(*self, *target.who)) return fail(EINVAL);
+  if (!may_swap(*self, *target.who)) return fail(not_suitable(*target.who));
   const core::preempt_guard guard(self);
   switch (core::swap(*self, target, deadline_at(deadline_ns))) {
     case core::swap_result::timed_out:
@@ -228,7 +233,9 @@ umcg_tid umcg_run_worker_why(umcg_tid worker, umcg_stop* why) {
   const task_reference target = core::find_task(worker);
   if (!is_registered(target)) return none(ESRCH);
   task& chosen = *target.who;
-  if (chosen.kind != task_kind::worker || chosen.in != self->in) return none(EINVAL);
+  if (chosen.kind != task_kind::worker || chosen.in != self->in) {
+    return none(not_suitable(chosen));
+  }
   if (!chosen.state.run_found(target.life, false)) return none(target.current() ? EBUSY : ESRCH);
   const core::run_result result = core::run(*self, chosen);
   if (why != nullptr) *why = public_reason(result.why);

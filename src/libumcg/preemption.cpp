@@ -100,7 +100,8 @@ int set_preemption_signal(int signal) noexcept {
 
 int preempt(const task_reference& worker) noexcept {
   task& who = *worker.who;
-  if (who.kind != task_kind::worker) return EINVAL;
+  const task_kind kind = who.kind;
+  if (kind != task_kind::worker) return kind == task_kind::none ? ESRCH : EINVAL;
   if (!who.preemptible) return ENOTSUP;
   switch (who.state.request_preempt(worker.life)) {
     case preempt_result::not_running:

@@ -120,7 +120,7 @@ MUTANTS = (
     swap_mutant("swap-without-server", "the server passes with the swap (B4)", WAITING,
                 "target.server = self.server;\n  self.why", "self.why"),
     swap_mutant("swap-of-other-kinds", "a swap is between tasks that can (B12)", API,
-                "if (!may_swap(*self, *target.who)) return fail(EINVAL);", ""),
+                "if (!may_swap(*self, *target.who)) return fail(not_suitable(*target.who));", ""),
     mutant("swap-to-the-dead", "a swap to an ended task changes nothing (B13, B14, B50)", API,
            "if (!is_registered(target)) return fail(ESRCH);\n  if (!may_swap", "if (!may_swap"),
 
