@@ -121,8 +121,10 @@ MUTANTS = (
                 "target.server = self.server;\n  self.why", "self.why"),
     swap_mutant("swap-of-other-kinds", "a swap is between tasks that can (B12)", API,
                 "if (!may_swap(*self, *target.who)) return fail(not_suitable(*target.who));", ""),
-    mutant("swap-to-the-dead", "a swap to an ended task changes nothing (B13, B14, B50)", API,
-           "if (!is_registered(target)) return fail(ESRCH);\n  if (!may_swap", "if (!may_swap"),
+    Mutant("swap-to-the-dead", "a swap to an ended task says so (B13, B14, B50)",
+           ((API, "if (!is_registered(target)) return fail(ESRCH);\n  if (!may_swap",
+             "if (!may_swap"),
+            (API, "return found.kind == task_kind::none ? ESRCH : EINVAL;", "return EINVAL;"))),
 
     # --- ids, registration, errors ---
     mutant("ids-come-twice", "an id means one thread for ever (B30 to B32, B43)", TABLE,
