@@ -82,8 +82,10 @@ def from_googletest(path):
     for case in cases:
         name = f"{case.get('classname')}.{case.get('name')}"
         skip = case.find("skipped")
-        if case.find("failure") is not None:
+        said = [each.get("message") or "" for each in case.iter("failure")]
+        if said:
             results.failed += 1
+            results.failures.append((name, "\n".join(said)))
         elif skip is not None:
             results.skipped += 1
             reason = (skip.get("message") or "no reason given").strip().splitlines()
@@ -106,7 +108,8 @@ def from_record(record, build_folder):
     results = from_googletest(build_folder / f"{name}.xml")
     if results is None:
         results = counts_in(output) or Results(passed=1 if record["result"] == "OK" else 0)
-    if record["result"] != "OK" or results.failed:
+    results.failures = [(f"{name}: {case}", said) for case, said in results.failures]
+    if (record["result"] != "OK" or results.failed) and not results.failures:
         results.failed = max(results.failed, 1)
         results.failures.append((f"{name} ({record['result']})", output))
     return results

@@ -26,8 +26,9 @@ CHECKS = {
     "lint": (".ci/lint.py",),
     "mutation": ("tests/mutation/mutation_test.py",),
 }
-# Only when asked for: they take long and say little that the others do not.
-ON_REQUEST = {"mutation"}
+# Only when asked for: they take long and say little that the others do not. What thread-safety
+# would say, lint says, and of the tests the builds for the sanitizers.
+ON_REQUEST = {"lto", "mutation", "thread-safety"}
 
 
 def sanitizer_environment():

@@ -6,6 +6,9 @@
   bench.py switch [OPTIONS]   the micro benchmark of context switches
   bench.py wakes [OPTIONS]    how long a woken worker waits beside an idle server
   bench.py sync [OPTIONS]     what locking and waiting for each other costs
+  bench.py locks [OPTIONS]    std::mutex between workers, with and without libumcg-posix
+  bench.py hand-offs [OPTIONS]  what becomes of others when workers block or compute for ever
+  bench.py tls [OPTIONS]      HTTPS beside nginx's: requests, handshakes, idle connections
 """
 
 import argparse
@@ -21,7 +24,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from runner import children, figures, plot, report, servers, tcp_counters
+from runner import children, figures, plot, report, servers, tcp_counters, tls_suite
 from runner.suite import IDLE, Settings, Suite
 from runner.wrk import SCENARIOS
 
@@ -230,6 +233,53 @@ def run_sync(words):
     return run_programs([["sync_bench", "--rounds", str(parser.parse_args(words).rounds)]])
 
 
+def run_locks(words):
+    parser = argparse.ArgumentParser(prog="bench locks", description="What std::mutex and "
+                                     "std::condition_variable cost between workers, with and "
+                                     "without libumcg-posix.")
+    parser.add_argument("--rounds", type=int, default=5, help="of each measurement (5)")
+    rounds = str(parser.parse_args(words).rounds)
+    return run_programs([[name, "--rounds", rounds, "--servers", servers]
+                         for servers in ("1", "2")
+                         for name in ("posix_bench", "posix_bench_without")])
+
+
+def run_hand_offs(words):
+    parser = argparse.ArgumentParser(prog="bench hand-offs", description="How long a server stays "
+                                     "with a worker that blocks its kernel thread, by each way of "
+                                     "noticing it, and how late other workers are meanwhile.")
+    parser.add_argument("--rounds", type=int, default=400, help="blocks of each kind (400)")
+    parser.add_argument("--seconds", type=int, default=10, help="of each game (10)")
+    given = parser.parse_args(words)
+    options = ["--rounds", str(given.rounds), "--seconds", str(given.seconds)]
+    return run_programs([["hand_off_bench", "all", *options],
+                         ["hand_off_bench", "ticks", "--servers", "2", *options],
+                         ["hand_off_bench", "mutex", "--servers", "2", *options]])
+
+
+def run_tls(words):
+    parser = argparse.ArgumentParser(prog="bench tls", description="What HTTPS costs beside "
+                                     "nginx: a request on a kept connection, a connection with a "
+                                     "full handshake, an idle connection.")
+    parser.add_argument("--seconds", type=int, default=3, help="of each run (3)")
+    parser.add_argument("--rounds", type=int, default=5, help="of each measurement (5)")
+    parser.add_argument("--connections", type=int, default=1000, help="idle ones (1000)")
+    parser.add_argument("--build", default=str(ROOT / "build/release"),
+                        help="the build directory (build/release)")
+    parser.add_argument("--nice", type=int, default=0, help="as of the suite")
+    settings = parser.parse_args(words)
+    raise_descriptor_limit(settings.connections + SPARE_DESCRIPTORS)
+    known = servers.known_servers(settings.build)
+    chosen = [known["umcg-httpd"], known["umcg-epoll"], tls_suite.asio_ssl(settings.build),
+              known["nginx"]]
+    for reason in filter(None, (server.missing() for server in chosen)):
+        raise Unusable(reason)
+    os.sched_setaffinity(0, {servers.LOAD_CPU})
+    set_priority(settings.nice)
+    print(tls_suite.run(settings, chosen, lambda line: print(line, file=sys.stderr, flush=True)))
+    return 0
+
+
 def run_programs(commands):
     """Runs programs of the load test one after the other. Returns an exit status."""
     status = 0
@@ -249,7 +299,9 @@ def interrupt(number, frame):
 
 def main(words):
     signal.signal(signal.SIGTERM, interrupt)
-    commands = {"switch": run_switch, "wakes": run_wakes, "sync": run_sync, "show": show_file}
+    commands = {"switch": run_switch, "wakes": run_wakes, "sync": run_sync,
+                "locks": run_locks, "hand-offs": run_hand_offs, "tls": run_tls,
+                "show": show_file}
     try:
         if words and words[0] in commands:
             return commands[words[0]](words[1:])

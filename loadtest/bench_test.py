@@ -275,12 +275,14 @@ class PlanTest(unittest.TestCase):
         chosen = tuple(known[name] for name in servers.DEFAULT_SERVERS)
         settings = suite.Settings(3, 3, ("c64", "c1000", suite.IDLE), chosen, 5000, 0, "")
         runs = [one for one in suite.plan(settings, "perf") if one.kind == "load"]
-        self.assertEqual(len(runs), 18)
-        first = [runs[index].server.name for index in (0, 6, 12)]
-        self.assertEqual(first, list(servers.DEFAULT_SERVERS))
-        for start in range(0, len(runs), 3):
-            self.assertEqual(len({one.server.name for one in runs[start:start + 3]}), 3)
-            self.assertEqual(len({(one.round, one.scenario) for one in runs[start:start + 3]}), 1)
+        count = len(chosen)
+        self.assertEqual(len(runs), 3 * 2 * count)
+        first = [runs[number * 2 * count].server.name for number in range(3)]
+        self.assertEqual(first, list(servers.DEFAULT_SERVERS[:3]))
+        for start in range(0, len(runs), count):
+            turn = runs[start:start + count]
+            self.assertEqual(len({one.server.name for one in turn}), count)
+            self.assertEqual(len({(one.round, one.scenario) for one in turn}), 1)
 
     def test_without_a_counter_no_system_calls_are_planned(self):
         settings = suite.Settings(3, 1, ("c64",), (servers.known_servers(".")["nginx"],), 1, 0, "")

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What it costs to lock, to hand a value over and to wait for each other with umcg::sync, between
-// workers of one server and between threads, beside what the C and C++ libraries offer threads.
+// workers of one server and between threads, beside what the C and C++ libraries offer threads; and
+// what the scopes around a wait add to it.
+//
+// "Channel, to a waiting worker" is one way of a value between two workers who each wait for the
+// other's: send(), the switch, and the end of receive(). A stream is what one value of many costs,
+// with as many waits as it takes.
 //
 //   sync_bench [--rounds N]
 
@@ -8,12 +13,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -22,9 +29,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include "umcg/cancellation.hpp"
+#include "umcg/deadline_scope.hpp"
 #include "umcg/group.hpp"
 #include "umcg/libumcg.h"
 #include "umcg/sync.hpp"
+#include "umcg/task_group.hpp"
 
 namespace {
 
@@ -116,6 +126,56 @@ double ping_pong(together on, long count, Give give, Take take) {
   return each;
 }
 
+// One way of a value to one who waits for it.
+double to_a_waiting_one(together on, long count) {
+  std::array<sync::channel<long>, 2> ways{sync::channel<long>(1), sync::channel<long>(1)};
+  return ping_pong(
+      on, count, [&ways](std::size_t player) { ways.at(player).send(1); },
+      [&ways](std::size_t player) { ways.at(player).receive(); });
+}
+
+double to_a_select(together on, long count) {
+  std::array<sync::channel<long>, 2> ways{sync::channel<long>(1), sync::channel<long>(1)};
+  sync::channel<long> silent(1);
+  return ping_pong(
+      on, count, [&ways](std::size_t player) { ways.at(player).send(1); },
+      [&](std::size_t player) {
+        std::optional<long> value;
+        sync::select(receiving(value, silent), receiving(value, ways.at(player)));
+      });
+}
+
+// What play() does, inside of scopes that never end it.
+std::function<void()> in_scopes(std::function<void()> play) {
+  return [does = std::move(play)] {
+    const umcg::cancellation_source source;
+    const umcg::cancellation_scope scope(source.token());
+    const umcg::deadline_scope bounded(umcg::deadline::after(std::chrono::hours(1)));
+    does();
+  };
+}
+
+void on_two_workers_in_scopes(const std::function<void()>& first,
+                              const std::function<void()>& second) {
+  on_two_workers(in_scopes(first), in_scopes(second));
+}
+
+// Nanoseconds for a task group with one child, joined by a worker.
+double task_groups(long count) {
+  umcg::group on = umcg::group::start({.servers = 1});
+  double each = 0;
+  on.spawn([&] {
+      const stopwatch watch;
+      for (long left = count; left > 0; --left) {
+        umcg::task_group parts;
+        parts.spawn(on, [] {});
+        parts.join();
+      }
+      each = watch.each(count);
+    }).join();
+  return each;
+}
+
 double semaphores(together on, long count) {
   std::array<sync::semaphore, 2> turns{sync::semaphore(0), sync::semaphore(0)};
   return ping_pong(
@@ -173,17 +233,22 @@ std::vector<contest> all_contests() {
        [] { return lock_and_unlock<std::mutex>(on_worker, locks); }},
       {"std::mutex, uncontended, on a thread",
        [] { return lock_and_unlock<std::mutex>(on_thread, locks); }},
-      {"channel, 1 place, two workers of a server",
-       [] { return hand_over(on_two_workers, 1, strokes); }},
-      {"channel, 64 places, two workers of a server",
-       [] { return hand_over(on_two_workers, 64, strokes); }},
-      {"channel, 1 place, two threads",
-       [] { return hand_over(on_two_threads, 1, thread_strokes); }},
-      {"channel, 64 places, two threads",
+      {"channel, to a waiting worker", [] { return to_a_waiting_one(on_two_workers, strokes); }},
+      {"the same, in scopes", [] { return to_a_waiting_one(on_two_workers_in_scopes, strokes); }},
+      {"the same, to a select over two channels",
+       [] { return to_a_select(on_two_workers, strokes); }},
+      {"channel, to a waiting thread",
+       [] { return to_a_waiting_one(on_two_threads, thread_strokes); }},
+      {"stream, 1 place, two workers", [] { return hand_over(on_two_workers, 1, strokes); }},
+      {"stream, 64 places, two workers", [] { return hand_over(on_two_workers, 64, strokes); }},
+      {"stream, 1 place, two threads", [] { return hand_over(on_two_threads, 1, thread_strokes); }},
+      {"stream, 64 places, two threads",
        [] { return hand_over(on_two_threads, 64, thread_strokes); }},
       {"semaphores, two workers of a server", [] { return semaphores(on_two_workers, strokes); }},
+      {"the same, in scopes", [] { return semaphores(on_two_workers_in_scopes, strokes); }},
       {"semaphores, two threads", [] { return semaphores(on_two_threads, thread_strokes); }},
       {"sem_t, two threads", [] { return posix_semaphores(thread_strokes); }},
+      {"task group of one child, spawned and joined", [] { return task_groups(strokes); }},
       {"mutex and condition variable, two workers",
        [] { return conditions<sync::mutex, sync::condition_variable>(on_two_workers, strokes); }},
       {"mutex and condition variable, two threads",

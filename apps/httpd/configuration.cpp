@@ -19,13 +19,24 @@ namespace {
 
 constexpr std::size_t file_bytes_max = 1024 * 1024;
 
+// An array of nothing but strings, or what else it is.
+found_value to_found(const toml::array& array) {
+  std::vector<std::string> texts;
+  for (const toml::node& each : array) {
+    const auto* const text = each.as_string();
+    if (!text) return other_value{"an array"};
+    texts.push_back(text->get());
+  }
+  return texts;
+}
+
 found_value to_found(const toml::node& node) {
   if (const auto* const whole = node.as_integer()) return whole->get();
   if (const auto* const text = node.as_string()) return text->get();
   if (const auto* const truth = node.as_boolean()) return other_value{*truth ? "true" : "false"};
   if (node.is_floating_point()) return other_value{"a number with a fraction"};
   if (node.is_table()) return other_value{"a table"};
-  if (node.is_array()) return other_value{"an array"};
+  if (const auto* const array = node.as_array()) return to_found(*array);
   return other_value{"a date or time"};
 }
 
@@ -117,6 +128,9 @@ std::vector<std::string> parse_configuration(std::string_view text, const std::s
     const toml::table table = toml::parse(text);
     reading file(into);
     file.read(table, "");
+    if (const toml::node* const tls = table.get("tls")) {
+      into.tls.where = path + ':' + std::to_string(tls->source().begin.line);
+    }
     return file.problems(path);
   } catch (const toml::parse_error& error) {
     const std::string_view why = without_preamble(error.description());

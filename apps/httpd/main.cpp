@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 
 #include <cstdio>
+#include <exception>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,10 +32,13 @@ std::string count_of(unsigned servers) {
   return std::to_string(servers) + (servers == 1 ? " server" : " servers");
 }
 
-int serve(httpd::configuration settings) {
+int serve(httpd::configuration settings, umcg::tls::server_context* tls) {
   const std::string servers = count_of(settings.service.servers);
-  settings.service.on_ready = [&servers](const umcg::net::endpoint& where, const std::string& how) {
-    std::printf("umcg-httpd listening on http://%s/ (%s; %s)\n",
+  const char* const scheme = tls ? "https" : "http";
+  settings.service.tls = tls;
+  settings.service.on_ready = [&servers, scheme](const umcg::net::endpoint& where,
+                                                 const std::string& how) {
+    std::printf("umcg-httpd listening on %s://%s/ (%s; %s)\n", scheme,
                 umcg::net::to_string(where).c_str(), servers.c_str(), how.c_str());
     std::fflush(stdout);
   };
@@ -56,10 +61,18 @@ int main(int argument_count, char** arguments) {
   }
   for (const auto& set : chosen.settings) set(settings);
 
+  std::optional<umcg::tls::server_context> tls;
+  try {
+    tls = httpd::load_tls(settings.tls);
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "%s\n", failure.what());
+    return 1;
+  }
+
   if (chosen.check) {
     std::fputs(httpd::to_toml(settings).c_str(), stdout);
     return 0;
   }
   raise_descriptor_limit();
-  return serve(std::move(settings));
+  return serve(std::move(settings), tls ? &*tls : nullptr);
 }

@@ -2,6 +2,8 @@
 
 #include "httpd/schema.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <concepts>
@@ -16,6 +18,7 @@ namespace httpd {
 namespace {
 
 using std::chrono::milliseconds;
+using umcg::hand_off_options;
 using umcg::http::limits;
 using umcg::http::service_options;
 
@@ -34,6 +37,10 @@ template <class Owner, class Configuration>
 auto& part(Configuration& whole) {
   if constexpr (std::same_as<Owner, limits>) {
     return whole.service.limits;
+  } else if constexpr (std::same_as<Owner, hand_off_options>) {
+    return whole.service.hand_off;
+  } else if constexpr (std::same_as<Owner, tls_settings>) {
+    return whole.tls;
   } else if constexpr (std::same_as<Owner, service_options>) {
     return whole.service;
   } else {
@@ -51,7 +58,7 @@ key make_key(std::string name, std::string accepted, Value Owner::*member, Take 
     return to_text(found).append(" ").append(wrong).append(" (").append(accepted).append(")");
   };
   auto value = [member, show](const configuration& of) { return show(part<Owner>(of).*member); };
-  return {std::move(name), std::move(accepted), std::move(assign), std::move(value)};
+  return {std::move(name), std::move(accepted), std::move(assign), std::move(value), false};
 }
 
 template <class Owner, std::unsigned_integral Number>
@@ -83,6 +90,21 @@ key size(std::string name, std::size_t Owner::*member, std::uint64_t min, std::u
   return make_key(std::move(name),
                   size_to_text(min) + " to " + size_to_text(max) + ", such as \"64KiB\"", member,
                   take, show);
+}
+
+template <class Owner>
+key duration(std::string name, milliseconds Owner::*member, milliseconds min, milliseconds max) {
+  const auto take = [min, max](const found_value& found, milliseconds& setting) -> problem {
+    const auto* const text = std::get_if<std::string>(&found);
+    const auto parsed = text ? parse_duration(*text) : std::nullopt;
+    if (!parsed) return "is not a duration";
+    if (*parsed < min || *parsed > max) return out_of_range;
+    setting = *parsed;
+    return {};
+  };
+  const auto show = [](milliseconds setting) { return quoted(to_text(setting)); };
+  return make_key(std::move(name), to_text(min) + " to " + to_text(max) + ", such as \"5ms\"",
+                  member, take, show);
 }
 
 // Up to a day, or "never".
@@ -132,6 +154,46 @@ key address(std::string name, std::string Owner::*member) {
                   quoted);
 }
 
+bool is_readable(const std::string& path) { return ::access(path.c_str(), R_OK) == 0; }
+
+template <class Owner>
+key file(std::string name, std::string Owner::*member) {
+  const auto take = [](const found_value& found, std::string& setting) -> problem {
+    const auto* const path = std::get_if<std::string>(&found);
+    if (!path) return "is not a string";
+    if (!path->empty() && !is_readable(*path)) return "cannot be read";
+    setting = *path;
+    return {};
+  };
+  return make_key(std::move(name), "a file", member, take, quoted);
+}
+
+std::string quoted_list(const std::vector<std::string>& texts) {
+  std::string result;
+  for (const std::string& each : texts) (result += result.empty() ? "" : ", ") += quoted(each);
+  return '[' + result + ']';
+}
+
+// One file, or an array of them, in which "" stands for none.
+template <class Owner>
+key files(std::string name, std::vector<std::string> Owner::*member) {
+  using paths = std::vector<std::string>;
+  const auto take = [](const found_value& found, paths& setting) -> problem {
+    const auto* const one = std::get_if<std::string>(&found);
+    const auto* const several = std::get_if<paths>(&found);
+    if (!one && !several) return "is not a file or an array of them";
+    const paths taken = one ? paths{*one} : *several;
+    if (!std::ranges::all_of(taken, [](auto& each) { return each.empty() || is_readable(each); })) {
+      return "cannot be read";
+    }
+    setting = taken;
+    return {};
+  };
+  key made = make_key(std::move(name), "a file, or an array of them", member, take, quoted_list);
+  made.is_list = true;
+  return made;
+}
+
 // Goes into the head of responses as it is.
 template <class Owner>
 key field_value(std::string name, std::string Owner::*member) {
@@ -157,13 +219,30 @@ std::span<const key> schema() {
       number("servers", &service_options::servers, 0, 256),
       choice("kernel", &service_options::kernel, {"auto", "usermode", "futex", "native"}),
       choice("reactor", &service_options::reactor, {"auto", "io_uring", "epoll"}),
+      duration("quantum", &service_options::quantum, 0ms, day),
       field_value("server_name", &service_options::server_name),
       duration("drain_timeout", &service_options::drain_duration, 0ms),
+      choice("dump_signal", &service_options::dump_signal,
+             {"SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGHUP", "none"}),
+      choice("hand_off.watch", &hand_off_options::watch, {"auto", "monitor", "off"}),
+      number("hand_off.carriers_max", &hand_off_options::carriers_max, 0, 65'536),
+      duration("hand_off.tick", &hand_off_options::tick, 1ms, 1s),
+      files("tls.certificate", &tls_settings::certificate),
+      files("tls.key", &tls_settings::key),
+      files("tls.ocsp_staple", &tls_settings::ocsp_staple),
+      file("tls.client_ca", &tls_settings::client_ca),
+      choice("tls.client_certificates", &tls_settings::client_certificates,
+             {"none", "request", "require"}),
+      choice("tls.version_min", &tls_settings::version_min, {"1.2", "1.3"}),
+      choice("tls.session_tickets", &tls_settings::session_tickets, {"on", "off"}),
+      number("tls.session_cache_entries", &tls_settings::session_cache_entries, 0, 10'000'000),
+      duration("tls.session_timeout", &tls_settings::session_duration, 1ms, day),
       size("limits.request_line_size", &limits::request_line_bytes, 256, mib),
       size("limits.header_size", &limits::header_bytes, 256, mib),
       number("limits.header_count", &limits::header_count, 1, 10'000),
       size("limits.body_size", &limits::body_bytes, 0, gib),
       size("limits.chunk_extension_size", &limits::chunk_extension_bytes, 0, mib),
+      duration("limits.handshake_timeout", &limits::handshake_duration, 1ms),
       duration("limits.keep_alive_timeout", &limits::keep_alive_duration, 1ms),
       duration("limits.request_head_timeout", &limits::request_head_duration, 1ms),
       duration("limits.request_body_timeout", &limits::request_body_duration, 1ms),
@@ -197,6 +276,9 @@ std::string quoted(std::string_view text) {
 std::string to_text(const found_value& found) {
   if (const auto* const whole = std::get_if<std::int64_t>(&found)) return std::to_string(*whole);
   if (const auto* const text = std::get_if<std::string>(&found)) return quoted(*text);
+  if (const auto* const texts = std::get_if<std::vector<std::string>>(&found)) {
+    return quoted_list(*texts);
+  }
   return std::get<other_value>(found).description;
 }
 

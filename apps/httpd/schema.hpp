@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "httpd/configuration.hpp"
 
@@ -21,7 +22,7 @@ struct other_value {
 };
 
 // A value as it was found in the file or on the command line.
-using found_value = std::variant<std::int64_t, std::string, other_value>;
+using found_value = std::variant<std::int64_t, std::string, std::vector<std::string>, other_value>;
 
 struct key {
   std::string name;      // with its table: "limits.header_size"
@@ -30,6 +31,7 @@ struct key {
   std::function<std::string(const found_value&, configuration&)> assign;
   // The setting's value as TOML.
   std::function<std::string(const configuration&)> value;
+  bool is_list = false;  // accepts several strings
 };
 
 // Those of the file's top level first, as TOML wants it.

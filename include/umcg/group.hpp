@@ -4,12 +4,15 @@
 // A group: a few servers (threads) that run any number of workers, each server with a reactor of
 // its own for the workers' I/O.
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <system_error>
 
 #include "umcg/body.hpp"
+#include "umcg/counters.hpp"
+#include "umcg/hand_off.hpp"
 #include "umcg/worker.hpp"
 
 namespace umcg {
@@ -17,10 +20,19 @@ namespace umcg {
 struct group_options {
   unsigned servers = 0;          // 0: one for each CPU this process may use; at most 256
   std::string kernel = "auto";   // how workers are run: auto, usermode, futex, native
-  std::string reactor = "auto";  // how they wait for I/O: auto, io_uring
+  std::string reactor = "auto";  // how they wait for I/O: auto, io_uring, epoll
   // Address space of a worker's stack; memory is used as it is touched.
   std::size_t stack_size_bytes = 256 * 1024;
   std::size_t workers_max = 0;  // at most so many at once; 0: as many as memory allows
+  // A line on standard error when all workers wait for each other and nothing is known that could
+  // end that, such as I/O or a deadline. A hint: a thread outside the group could, all the same.
+  bool deadlock_hints = true;
+  // How long a worker may compute; then it is preempted, by a signal (see
+  // umcg_set_preemption_signal()), and takes turns with others like it, behind those that wait for
+  // I/O. 0: never; at most a day. As precise as hand_off.tick; half usermode only. A system call of
+  // the worker's own that begins just then may end with EINTR, as signal(7) has it.
+  std::chrono::milliseconds quantum = std::chrono::milliseconds(5);
+  hand_off_options hand_off = {};
 };
 
 class group {
@@ -49,6 +61,8 @@ class group {
   unsigned servers() const noexcept;
   // Workers that have been spawned and not ended.
   std::size_t workers() const noexcept;
+  // What the servers have done so far. Any thread may call it; never blocks. After stop() all is 0.
+  umcg::counters counters() const noexcept;
   // One line for the log: which kernel half and which reactor are in use, and why.
   const std::string& description() const noexcept;
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <system_error>
 
 #include "umcg/deadline.hpp"
 
@@ -37,7 +38,8 @@ class worker {
   ~worker();
 
   // Blocks the calling worker or thread until the worker's body has returned and been destroyed.
-  // Nothing if it was joined or detached before.
+  // Nothing if it was joined or detached before. Scopes do not end it: the body may use what is the
+  // caller's.
   void join() noexcept;
 
   // Lets the worker run on its own. Its group still waits for it.
@@ -54,8 +56,11 @@ class worker {
 };
 
 // Blocks the calling worker (on a plain thread: the thread) until the deadline, or for a duration.
-// Never shorter.
+// Returns without an error only then. Errors: at the deadline of a umcg::deadline_scope around the
+// caller, if that is earlier, asio::error::timed_out; in a cancelled umcg::cancellation_scope
+// asio::error::operation_aborted. Without scopes there are none.
 void sleep_until(deadline until);
+void sleep_until(deadline until, std::error_code& error);
 template <class Rep, class Period>
 void sleep_for(std::chrono::duration<Rep, Period> duration) {
   sleep_until(deadline::after(duration));

@@ -42,22 +42,27 @@ class Server:
         return f"{self.program} is not built"
 
 
-DEFAULT_SERVERS = ("umcg-httpd", "raw_server", "nginx")
+DEFAULT_SERVERS = ("umcg-httpd", "umcg-epoll", "raw_server", "nginx")
 
 
 def known_servers(build_directory):
     """All servers by name, the default ones and the variants that answer a question of their
     own."""
-    umcg = str(Path(build_directory) / "apps/httpd/umcg-httpd")
-    raw = str(Path(build_directory) / "loadtest/raw_server")
+    build_directory = Path(build_directory).resolve()
+    umcg = str(build_directory / "apps/httpd/umcg-httpd")
+    raw = str(build_directory / "loadtest/raw_server")
     nginx = shutil.which("nginx") or "/usr/sbin/nginx"
     version = (umcg, "--version")
     servers = [
-        Server("umcg-httpd", "umcg-httpd", umcg, ("--servers", "1"), version),
+        Server("umcg-httpd", "umcg-httpd", umcg,
+               ("--servers", "1", "--reactor", "io_uring"), version),
         Server("raw_server", "raw_server", raw),
         Server("nginx", "nginx", nginx, version_command=(nginx, "-v")),
         Server("umcg-epoll", "umcg-httpd, epoll reactor", umcg,
                ("--servers", "1", "--reactor", "epoll"), version),
+        Server("umcg-unwatched", "umcg-httpd, blocks go unnoticed", umcg,
+               ("--servers", "1", "--reactor", "io_uring",
+                "--config", str(LOADTEST / "unwatched.toml")), version),
         Server("umcg-futex", "umcg-httpd, futex kernel half", umcg,
                ("--servers", "1", "--kernel", "futex"), version),
     ]

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "http/escapes.hpp"
+#include "http/peer_stream.hpp"
 #include "http/request_parser.hpp"
 #include "http/route.hpp"
 
@@ -61,7 +62,14 @@ std::optional<std::string> request::query_parameter(std::string_view name) const
 
 net::endpoint request::remote_endpoint() const {
   std::error_code error;
-  return peer_ ? peer_->remote_endpoint(error) : net::endpoint();
+  return peer_ ? peer_->socket().remote_endpoint(error) : net::endpoint();
+}
+
+bool request::secure() const noexcept { return peer_ && peer_->secured(); }
+
+std::optional<tls::peer_identity> request::client_identity() const {
+  if (!secure()) return std::nullopt;
+  return peer_->secured()->peer();
 }
 
 }  // namespace umcg::http

@@ -14,7 +14,7 @@
 
 namespace umcg::http {
 
-request_reader::request_reader(net::stream& peer, response_writer& output,
+request_reader::request_reader(peer_stream& peer, response_writer& output,
                                listed_connection& connection, const limits& limits) noexcept
     : peer_(peer), output_(output), connection_(connection), limits_(limits) {
   request_.peer_ = &peer_;

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "http/connection_list.hpp"
+#include "http/peer_stream.hpp"
 #include "http/response_writer.hpp"
 #include "http/spill_buffer.hpp"
 #include "umcg/http/limits.hpp"
@@ -21,7 +22,7 @@ namespace umcg::http {
 class request_reader {
  public:
   // All must outlive the reader. Responses gathered in `output` leave whenever the reader waits.
-  request_reader(net::stream& peer, response_writer& output, listed_connection& connection,
+  request_reader(peer_stream& peer, response_writer& output, listed_connection& connection,
                  const limits& limits) noexcept;
 
   // Waits for the next request and reads all of it; valid until the next call. Null: there is none,
@@ -46,7 +47,7 @@ class request_reader {
   bool refuse(status why) noexcept;
   void parse_head_again();
 
-  net::stream& peer_;
+  peer_stream& peer_;
   response_writer& output_;
   listed_connection& connection_;
   const limits& limits_;

@@ -11,19 +11,19 @@
 #include <system_error>
 
 #include "http/date.hpp"
+#include "http/peer_stream.hpp"
 #include "http/spill_buffer.hpp"
 #include "umcg/deadline.hpp"
 #include "umcg/http/request.hpp"
 #include "umcg/http/response.hpp"
 #include "umcg/http/service.hpp"
-#include "umcg/net/stream.hpp"
 
 namespace umcg::http {
 
 class response_writer {
  public:
   // Both must outlive the writer.
-  response_writer(net::stream& peer, const service_options& options) noexcept
+  response_writer(peer_stream& peer, const service_options& options) noexcept
       : peer_(peer), options_(options) {}
 
   // The response to `to`; `last` says that none will follow. False: the connection is broken.
@@ -38,7 +38,7 @@ class response_writer {
   bool flush();
 
   // Sends what has been gathered, then waits for at least one byte from the peer, all in one
-  // blocking call. Errors: of net::stream::write_then_read_some.
+  // blocking call. Errors: of peer_stream::write_then_read_some.
   std::size_t flush_then_read(std::span<char> into, deadline until, std::error_code& error);
 
  private:
@@ -55,7 +55,7 @@ class response_writer {
   bool make_room(std::size_t bytes);
   bool send(std::string_view body);
 
-  net::stream& peer_;
+  peer_stream& peer_;
   const service_options& options_;
   date_cache date_;
   std::size_t size_ = 0;  // of what has been gathered

@@ -15,6 +15,7 @@ struct route {
   std::string pattern;
   std::vector<std::string> parameters;  // names, in the order of the pattern
   handler answer;
+  std::string name;  // "GET /users/{id}", for diagnosis
 };
 
 }  // namespace umcg::http

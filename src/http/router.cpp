@@ -84,7 +84,8 @@ void router::add(std::string_view method, std::string_view pattern, handler answ
   if (!pattern.starts_with('/')) refuse(pattern, "a pattern begins with '/'");
   if (!answer) refuse(pattern, "it has no handler");
   auto added = std::make_unique<route>(
-      route{std::string(method), std::string(pattern), {}, std::move(answer)});
+      route{std::string(method), std::string(pattern), {}, std::move(answer), {}});
+  added->name = added->method + ' ' + added->pattern;
   node* at = root_.get();
   std::string_view rest = pattern.substr(1);
   do {

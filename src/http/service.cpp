@@ -41,6 +41,10 @@ response service::answer(const request& request) const {
 
 void service::serve(net::stream peer) { serve_connection(std::move(peer), *core_); }
 
+std::uint64_t service::failed_handshakes() const noexcept {
+  return core_->failed_handshakes.count();
+}
+
 void service::stop() noexcept { core_->stopping.raise(); }
 
 }  // namespace umcg::http

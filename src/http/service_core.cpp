@@ -5,6 +5,9 @@
 #include <cstdio>
 #include <exception>
 
+#include "http/route.hpp"
+#include "libumcg/wait_note.hpp"
+
 namespace umcg::http {
 namespace {
 
@@ -38,6 +41,7 @@ response service_core::answer(request& asked) const noexcept {
   try {
     const route* const found = routes.find(asked);
     if (!found) return answer_unrouted(asked);
+    const libumcg::noted_work note(libumcg::current_task, found->name.c_str());
     response reply = found->answer(asked);
     const auto code = static_cast<unsigned>(reply.status());
     if (code < 200 || code > 599) return failure(asked, "its status is not one of 200 to 599");

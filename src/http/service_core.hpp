@@ -4,6 +4,7 @@
 // What the workers of one service share.
 
 #include "http/connection_list.hpp"
+#include "http/handshake_failures.hpp"
 #include "http/router.hpp"
 #include "http/stop_signal.hpp"
 #include "umcg/http/request.hpp"
@@ -23,6 +24,7 @@ class service_core {
   const service_options options;
   router routes;  // fixed after start
   connection_list connections;
+  handshake_failures failed_handshakes;
   stop_signal stopping;
 
  private:

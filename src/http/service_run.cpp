@@ -2,14 +2,24 @@
 
 // Listening, accepting and stopping: where connections become workers.
 
+#include <signal.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include <asio/error.hpp>
 
+#include "http/accept_shortage.hpp"
 #include "http/connection.hpp"
 #include "http/service_core.hpp"
+#include "umcg/diagnosis.hpp"
 #include "umcg/group.hpp"
 #include "umcg/http/service.hpp"
 #include "umcg/net/listener.hpp"
@@ -27,26 +37,48 @@ void report(std::string_view where, std::string_view what) noexcept {
                where.data(), static_cast<int>(what.size()), what.data());
 }
 
+void log(const std::string& line) noexcept {
+  if (!line.empty()) std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+// A handshake leaves much behind in the worker that makes it: a deep stack, OpenSSL's random number
+// generators, malloc's caches. So workers that do nothing else make them, one after the other, and
+// the connection lives on in one that owns nothing of that: 12 of 46 KiB less for each idle one.
+void shake_hands(net::stream peer, group& workers, service_core& service) {
+  auto connection = std::make_unique<open_connection>(std::move(peer), service);
+  if (!connection->listed.admitted() || !secure_connection(*connection, service)) return;
+  std::error_code error;  // there is no memory for another worker, and so none for the connection
+  workers
+      .spawn(
+          [connection = std::move(connection), &service] { serve_requests(*connection, service); },
+          {.name = "connection"}, error)
+      .detach();
+}
+
+worker spawn_connection(net::stream peer, group& workers, service_core& service,
+                        std::error_code& error) {
+  if (service.options.tls) {
+    return workers.spawn([peer = std::move(peer), &workers,
+                          &service]() mutable { shake_hands(std::move(peer), workers, service); },
+                         {.name = "handshake"}, error);
+  }
+  return workers.spawn(
+      [peer = std::move(peer), &service]() mutable { serve_connection(std::move(peer), service); },
+      {.name = "connection"}, error);
+}
+
 // Runs on a worker of its own: each connection becomes another.
-void accept_connections(net::listener& from, group& workers, service_core& service) {
-  for (bool complained = false;;) {
+void accept_connections(net::listener& from, group& workers, service_core& service,
+                        accept_shortage& shortage) {
+  for (;;) {
     std::error_code error;
     net::stream peer = from.accept(deadline::never(), error);
     if (error == asio::error::operation_aborted) return;
+    if (!error) spawn_connection(std::move(peer), workers, service, error).detach();
     if (!error) {
-      workers
-          .spawn([peer = std::move(peer),
-                  &service]() mutable { serve_connection(std::move(peer), service); },
-                 {.name = "connection"}, error)
-          .detach();
-    }
-    if (!error) {
-      complained = false;
+      log(shortage.over(deadline::clock::now()));
     } else {
-      // Once, not fifty times a second for as long as it lasts.
-      if (!std::exchange(complained, true)) {
-        report(net::to_string(from.local_endpoint()), "cannot accept: " + error.message());
-      }
+      log(shortage.goes_on(from, error, deadline::clock::now()));
       sleep_for(accept_retry_duration);
     }
   }
@@ -60,12 +92,15 @@ class acceptors {
     const unsigned count = workers.servers();
     net::endpoint at = net::parse_endpoint(where);
     for (unsigned i = 0; i < count; ++i) {
-      listeners_.push_back(net::listener::bind(at, {.reuse_port = count > 1}));
+      listeners_.push_back(
+          net::listener::bind(at, {.reuse_port = count > 1, .proxy = service.options.proxy}));
       at = listeners_.front().local_endpoint();
     }
+    shortage_.emplace(net::to_string(at));
     for (net::listener& each : listeners_) {
       workers_.push_back(
-          workers.spawn([&each, &workers, &service] { accept_connections(each, workers, service); },
+          workers.spawn([this, &each, &workers,
+                         &service] { accept_connections(each, workers, service, *shortage_); },
                         {.name = "accept"}));
     }
   }
@@ -81,8 +116,37 @@ class acceptors {
 
  private:
   std::vector<net::listener> listeners_;
+  std::optional<accept_shortage> shortage_;
   std::vector<worker> workers_;
 };
+
+void handle_dump_signal(std::string_view name) {
+  struct choice {
+    std::string_view name;
+    int signal;
+  };
+  constexpr std::array choices = {choice{"SIGQUIT", SIGQUIT}, choice{"SIGUSR1", SIGUSR1},
+                                  choice{"SIGUSR2", SIGUSR2}, choice{"SIGHUP", SIGHUP},
+                                  choice{"none", 0}};
+  const auto chosen = std::ranges::find(choices, name, &choice::name);
+  auto error = std::make_error_code(std::errc::invalid_argument);
+  if (chosen != choices.end()) diagnosis::dump_on_signal(chosen->signal, error);
+  if (error) throw std::system_error(error, "dump_signal " + std::string(name));
+}
+
+sighup hears_sighup(const service_options& options) {
+  return options.tls && options.dump_signal != "SIGHUP" ? sighup::heard : sighup::ignored;
+}
+
+// Connections go on with the certificates that they have.
+void reload_certificates(std::string_view where, tls::server_context& context) {
+  try {
+    context.reload();
+    report(where, "certificates reloaded");
+  } catch (const std::exception& failure) {
+    report(where, std::string("certificates not reloaded: ") + failure.what());
+  }
+}
 
 void drain(service_core& service) {
   service.connections.drain();
@@ -93,14 +157,20 @@ void drain(service_core& service) {
 void serve_until_stopped(std::string_view where, service_core& service) {
   const service_options& options = service.options;
   std::error_code error;
-  service.stopping.open(error);
+  service.stopping.open(hears_sighup(options), error);
   if (error) throw std::system_error(error, "eventfd");
-  group workers = group::start(
-      {.servers = options.servers, .kernel = options.kernel, .reactor = options.reactor});
+  handle_dump_signal(options.dump_signal);
+  group workers = group::start({.servers = options.servers,
+                                .kernel = options.kernel,
+                                .reactor = options.reactor,
+                                .quantum = options.quantum,
+                                .hand_off = options.hand_off});
   {
     const acceptors accepting(where, workers, service);
     if (options.on_ready) options.on_ready(accepting.endpoint(), workers.description());
-    service.stopping.wait();
+    while (service.stopping.wait() == stop_signal::reason::hang_up) {
+      reload_certificates(where, *options.tls);
+    }
   }
   drain(service);
   workers.stop();
@@ -109,7 +179,7 @@ void serve_until_stopped(std::string_view where, service_core& service) {
 }  // namespace
 
 int service::run(std::string_view where) {
-  const blocked_signals blocked;
+  const blocked_signals blocked(hears_sighup(core_->options));
   try {
     serve_until_stopped(where, *core_);
     return 0;

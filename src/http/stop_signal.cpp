@@ -13,18 +13,19 @@
 namespace umcg::http {
 namespace {
 
-sigset_t ending_signals() noexcept {
+sigset_t awaited_signals(sighup also) noexcept {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  if (also == sighup::heard) sigaddset(&signals, SIGHUP);
   return signals;
 }
 
 }  // namespace
 
-void stop_signal::open(std::error_code& error) noexcept {
-  const sigset_t signals = ending_signals();
+void stop_signal::open(sighup also, std::error_code& error) noexcept {
+  const sigset_t signals = awaited_signals(also);
   waker_owner_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (waker_owner_) signals_.reset(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   error = signals_ ? std::error_code() : std::error_code(errno, std::system_category());
@@ -38,16 +39,25 @@ void stop_signal::raise() noexcept {
   [[maybe_unused]] const auto written = ::write(waker_, &one, sizeof one);
 }
 
-void stop_signal::wait() noexcept {
+stop_signal::reason stop_signal::wait() noexcept {
   pollfd sources[2] = {{waker_, POLLIN, 0}, {signals_.get(), POLLIN, 0}};
   while (!raised_ && ::poll(sources, 2, -1) <= 0) continue;
-  // Takes the signal, so that it does not strike when it is unblocked again.
-  signalfd_siginfo taken;
-  while (::read(signals_.get(), &taken, sizeof taken) > 0) continue;
+  return take_signals();
 }
 
-blocked_signals::blocked_signals() noexcept {
-  const sigset_t signals = ending_signals();
+// Taken, they do not strike when they are unblocked again.
+stop_signal::reason stop_signal::take_signals() noexcept {
+  bool only_hang_up = false;
+  bool stops = raised_;
+  signalfd_siginfo taken;
+  while (::read(signals_.get(), &taken, sizeof taken) > 0) {
+    (taken.ssi_signo == SIGHUP ? only_hang_up : stops) = true;
+  }
+  return only_hang_up && !stops ? reason::hang_up : reason::stop;
+}
+
+blocked_signals::blocked_signals(sighup also) noexcept {
+  const sigset_t signals = awaited_signals(also);
   pthread_sigmask(SIG_BLOCK, &signals, &before_);
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "diagnosis/attendant.hpp"
 #include "io/reactor.hpp"
 #include "kernel/select.hpp"
 #include "sched/server_group.hpp"
@@ -17,6 +18,9 @@ namespace {
 
 constexpr std::size_t stack_size_bytes_min = 16 * 1024;
 constexpr std::size_t stack_size_bytes_max = std::size_t{1} << 30;
+constexpr unsigned carriers_max_max = 65536;
+
+using std::chrono::milliseconds;
 
 unsigned usable_cpus() noexcept {
   cpu_set_t usable;
@@ -31,6 +35,17 @@ std::string invalid(const group_options& options) {
       options.stack_size_bytes > stack_size_bytes_max) {
     return "stack_size_bytes must be between 16384 and 1073741824";
   }
+  if (options.quantum < milliseconds(0) || options.quantum > std::chrono::hours(24)) {
+    return "quantum must be between 0 and 24 hours";
+  }
+  const hand_off_options& hand_off = options.hand_off;
+  if (hand_off.watch != "auto" && hand_off.watch != "monitor" && hand_off.watch != "off") {
+    return "hand_off.watch must be auto, monitor or off";
+  }
+  if (hand_off.carriers_max > carriers_max_max) return "hand_off.carriers_max is above 65536";
+  if (hand_off.tick < milliseconds(1) || hand_off.tick > milliseconds(1000)) {
+    return "hand_off.tick must be between 1 ms and 1 s";
+  }
   return {};
 }
 
@@ -39,7 +54,8 @@ std::string invalid(const group_options& options) {
 class group::state {
  public:
   state(libumcg::half& plug, const group_options& options)
-      : servers(plug, {options.stack_size_bytes, options.workers_max}) {}
+      : servers(plug, {options.stack_size_bytes, options.workers_max, options.deadlock_hints,
+                       options.quantum}) {}
 
   sched::server_group servers;
   std::string description;
@@ -85,8 +101,12 @@ group group::start(const group_options& options) {
   std::string reason;
   sources made = make_sources(options, reason);
   if (made.empty()) throw std::system_error(not_supported, reason);
+  if (const int failed = diagnosis::start_attendant()) {
+    throw std::system_error(failed, std::system_category(), "the thread of diagnosis");
+  }
   auto started = std::make_unique<state>(*chosen.half, options);
-  started->description = chosen.reason + "; " + reason;
+  const std::string hand_off = chosen.half->configure(options.hand_off);
+  started->description = chosen.reason + "; " + reason + "; " + hand_off;
   if (const std::error_code error = started->servers.start(std::move(made))) {
     throw std::system_error(error, "servers could not be started");
   }
@@ -120,6 +140,7 @@ void group::stop() noexcept { state_->servers.stop(); }
 unsigned group::servers() const noexcept {
   return static_cast<unsigned>(state_->servers.servers());
 }
+umcg::counters group::counters() const noexcept { return state_->servers.counts(); }
 std::size_t group::workers() const noexcept { return state_->servers.workers(); }
 const std::string& group::description() const noexcept { return state_->description; }
 

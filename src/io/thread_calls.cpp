@@ -9,15 +9,23 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <mutex>
 #include <type_traits>
+
+#include "base/futex.hpp"
+#include "base/unique_fd.hpp"
+#include "sched/bounds.hpp"
 
 namespace umcg::io::thread_calls {
 namespace {
@@ -28,9 +36,15 @@ static_assert(std::is_same_v<decltype(recv), decltype(io::recv)>);
 static_assert(std::is_same_v<decltype(send), decltype(io::send)>);
 static_assert(std::is_same_v<decltype(send_some), decltype(io::send_some)>);
 static_assert(std::is_same_v<decltype(recv_some), decltype(io::recv_some)>);
+static_assert(std::is_same_v<decltype(recv_message), decltype(io::recv_message)>);
+static_assert(std::is_same_v<decltype(send_message), decltype(io::send_message)>);
 static_assert(std::is_same_v<decltype(send_then_recv), decltype(io::send_then_recv)>);
+static_assert(std::is_same_v<decltype(exchange), decltype(io::exchange)>);
+static_assert(std::is_same_v<decltype(wait_until_ready), decltype(io::wait_until_ready)>);
 static_assert(std::is_same_v<decltype(read), decltype(io::read)>);
 static_assert(std::is_same_v<decltype(write), decltype(io::write)>);
+static_assert(std::is_same_v<decltype(read_some), decltype(io::read_some)>);
+static_assert(std::is_same_v<decltype(write_some), decltype(io::write_some)>);
 static_assert(std::is_same_v<decltype(sleep_until), decltype(io::sleep_until)>);
 
 std::error_code system_error(int number) { return {number, std::system_category()}; }
@@ -43,10 +57,58 @@ timespec to_timespec(std::chrono::nanoseconds duration) {
   return result;
 }
 
+// What a cancellation ends a wait of ppoll(2) by.
+class poll_interruption final : public sched::interruptible {
+ public:
+  // Offers itself, if the caller is in a cancellation scope. Errors: those of eventfd(2).
+  explicit poll_interruption(std::error_code& error) : slot_(sched::slot_here()) {
+    if (slot_ == nullptr) return;
+    wakes_.reset(::eventfd(0, EFD_CLOEXEC));
+    if (wakes_) {
+      slot_->offer(*this);
+    } else {
+      error = system_error(errno);
+      slot_ = nullptr;
+    }
+  }
+  // Whoever has taken it writes to the descriptor and does not touch it after that.
+  ~poll_interruption() {
+    if (slot_ == nullptr || slot_->withdraw(*this)) return;
+    std::uint64_t count = 0;
+    while (::read(wakes_.get(), &count, sizeof count) < 0 && errno == EINTR) {
+    }
+  }
+  poll_interruption(const poll_interruption&) = delete;
+  poll_interruption& operator=(const poll_interruption&) = delete;
+
+  void interrupt() noexcept override {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(wakes_.get(), &one, sizeof one);
+  }
+
+  // Negative, which poll ignores, outside of such scopes.
+  int fd() const { return wakes_.get(); }
+
+ private:
+  sched::wait_slot* slot_;
+  base::unique_fd wakes_;
+};
+
+bool cancelled(std::error_code& error) {
+  if (!sched::cancelled_here()) return false;
+  error = system_error(ECANCELED);
+  return true;
+}
+
 // Waits until `fd` is ready for `events`, or broken: the next attempt then reports what is wrong.
-// Looks once even when the deadline has passed. False with timed_out at the deadline.
+// Looks once even when the deadline has passed. False with timed_out at the deadline, and with
+// operation_canceled.
 bool wait_ready(int fd, short events, deadline until, std::error_code& error) {
+  error.clear();
+  const poll_interruption interrupted(error);
+  if (error) return false;
   for (;;) {
+    if (cancelled(error)) return false;
     // ppoll takes a duration. It is computed anew from the deadline in each turn, so signals do not
     // prolong it.
     timespec left{};
@@ -55,9 +117,10 @@ bool wait_ready(int fd, short events, deadline until, std::error_code& error) {
       left = to_timespec(until.when() - deadline::clock::now());
       if (left.tv_sec < 0) left = {};
     }
-    pollfd waited{fd, events, 0};
-    const int ready = ::ppoll(&waited, 1, until.is_never() ? nullptr : &left, nullptr);
-    if (ready > 0) return true;
+    std::array<pollfd, 2> waited{{{fd, events, 0}, {interrupted.fd(), POLLIN, 0}}};
+    const int ready =
+        ::ppoll(waited.data(), waited.size(), until.is_never() ? nullptr : &left, nullptr);
+    if (ready > 0 && waited[0].revents != 0) return true;
     if (ready < 0 && errno != EINTR) {
       error = system_error(errno);
       return false;
@@ -74,6 +137,7 @@ template <class Attempt>
 std::size_t until_ready(int fd, short events, deadline until, std::error_code& error,
                         Attempt attempt) {
   for (;;) {
+    if (cancelled(error)) return 0;
     const ssize_t result = attempt();
     if (result >= 0) {
       error.clear();
@@ -185,7 +249,8 @@ bool pollable(int fd) {
 template <class Transfer>
 std::size_t transfer_file(int fd, short events, deadline until, std::error_code& error,
                           Transfer transfer) {
-  int flags = !until.is_never() && pollable(fd) ? RWF_NOWAIT : 0;
+  const bool may_end_early = !until.is_never() || sched::slot_here() != nullptr;
+  int flags = may_end_early && pollable(fd) ? RWF_NOWAIT : 0;
   return until_ready(fd, events, until, error, [&] {
     const ssize_t result = transfer(flags);
     if (result < 0 && errno == EOPNOTSUPP && flags != 0) {
@@ -197,6 +262,29 @@ std::size_t transfer_file(int fd, short events, deadline until, std::error_code&
   });
 }
 
+// What a cancellation ends a sleep by.
+class sleep_interruption final : public sched::interruptible {
+ public:
+  // Returns at the deadline, or with 1 when the caller's scope is cancelled.
+  static bool sleep(deadline until, sched::wait_slot& slot) {
+    sleep_interruption self;
+    slot.offer(self);
+    while (!sched::cancelled_here() && !until.passed() && self.woken_.load() == 0) {
+      base::futex_wait(self.woken_, 0, until);
+    }
+    if (slot.withdraw(self)) return sched::cancelled_here();
+    while (self.woken_.load() == 0) base::futex_wait(self.woken_, 0);
+    return true;
+  }
+  void interrupt() noexcept override {
+    woken_.store(1);
+    base::futex_wake(woken_);
+  }
+
+ private:
+  std::atomic<std::uint32_t> woken_{0};
+};
+
 msghdr message_of(std::span<const iovec> buffers) {
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(buffers.data());
@@ -206,14 +294,14 @@ msghdr message_of(std::span<const iovec> buffers) {
 
 }  // namespace
 
-int accept(int fd, peer_address& peer, deadline until, std::error_code& error) {
+int accept(descriptor fd, peer_address& peer, deadline until, std::error_code& error) {
   int accepted = -1;
   until_ready(fd, POLLIN, until, error,
               [&]() -> ssize_t { return accepted = accept_one(fd, peer); });
   return error ? -1 : accepted;
 }
 
-void connect(int fd, const sockaddr* address, socklen_t size, deadline until,
+void connect(descriptor fd, const sockaddr* address, socklen_t size, deadline until,
              std::error_code& error) {
   int result = 0;
   {
@@ -221,7 +309,7 @@ void connect(int fd, const sockaddr* address, socklen_t size, deadline until,
     result = ::connect(fd, address, size);
   }
   error.clear();
-  if (result == 0) return;
+  if (result == 0 || cancelled(error)) return;
   if (errno != EINPROGRESS && errno != EINTR) {
     error = system_error(errno);
     return;
@@ -233,12 +321,13 @@ void connect(int fd, const sockaddr* address, socklen_t size, deadline until,
   if (outcome != 0) error = system_error(outcome);
 }
 
-std::size_t recv(int fd, std::span<std::byte> into, deadline until, std::error_code& error) {
+std::size_t recv(descriptor fd, std::span<std::byte> into, deadline until, std::error_code& error) {
   return until_ready(fd, POLLIN, until, error,
                      [&] { return ::recv(fd, into.data(), into.size(), MSG_DONTWAIT); });
 }
 
-std::size_t send(int fd, std::span<const std::byte> bytes, deadline until, std::error_code& error) {
+std::size_t send(descriptor fd, std::span<const std::byte> bytes, deadline until,
+                 std::error_code& error) {
   // A peer that reads as fast as we write would carry even one call past the deadline, which is
   // looked at in between.
   constexpr std::size_t portion_max = 1024 * 1024;
@@ -258,43 +347,86 @@ std::size_t send(int fd, std::span<const std::byte> bytes, deadline until, std::
   return sent;
 }
 
-std::size_t send_some(int fd, std::span<const iovec> buffers, deadline until,
+std::size_t send_some(descriptor fd, std::span<const iovec> buffers, deadline until,
                       std::error_code& error) {
-  const msghdr message = message_of(buffers);
+  return thread_calls::send_message(fd, message_of(buffers), until, error);
+}
+
+std::size_t recv_some(descriptor fd, std::span<const iovec> buffers, deadline until,
+                      std::error_code& error) {
+  msghdr message = message_of(buffers);
+  return thread_calls::recv_message(fd, message, 0, until, error);
+}
+
+std::size_t recv_message(descriptor fd, msghdr& message, int flags, deadline until,
+                         std::error_code& error) {
+  return until_ready(fd, POLLIN, until, error,
+                     [&] { return ::recvmsg(fd, &message, flags | MSG_DONTWAIT); });
+}
+
+std::size_t send_message(descriptor fd, const msghdr& message, deadline until,
+                         std::error_code& error) {
   return until_ready(fd, POLLOUT, until, error,
                      [&] { return ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL); });
 }
 
-std::size_t recv_some(int fd, std::span<const iovec> buffers, deadline until,
-                      std::error_code& error) {
-  msghdr message = message_of(buffers);
-  return until_ready(fd, POLLIN, until, error,
-                     [&] { return ::recvmsg(fd, &message, MSG_DONTWAIT); });
+void wait_until_ready(descriptor fd, short events, deadline until, std::error_code& error) {
+  // ppoll(2) ignores a negative descriptor, and says of one that is not open that it is ready.
+  if (::fcntl(fd, F_GETFD) < 0) {
+    error = system_error(errno);
+    return;
+  }
+  wait_ready(fd, events, until, error);
 }
 
-std::size_t send_then_recv(int fd, std::span<const std::byte> out, std::span<std::byte> into,
+std::size_t send_then_recv(descriptor fd, std::span<const std::byte> out, std::span<std::byte> into,
                            deadline until, std::error_code& error) {
-  send(fd, out, until, error);
-  return error ? 0 : recv(fd, into, until, error);
+  exchange_buffers both{out, into};
+  return thread_calls::exchange(fd, both, until, error);
 }
 
-std::size_t read(int fd, std::span<std::byte> into, std::int64_t offset, deadline until,
+std::size_t exchange(descriptor fd, exchange_buffers& both, deadline until,
+                     std::error_code& error) {
+  thread_calls::send(fd, both.out, until, error);
+  both.sent = !error;
+  return error ? 0 : thread_calls::recv(fd, both.into, until, error);
+}
+
+std::size_t read(descriptor fd, std::span<std::byte> into, std::int64_t offset, deadline until,
                  std::error_code& error) {
   const iovec buffer{into.data(), into.size()};
-  return transfer_file(fd, POLLIN, until, error,
-                       [&](int flags) { return ::preadv2(fd, &buffer, 1, offset, flags); });
+  return thread_calls::read_some(fd, {&buffer, 1}, offset, until, error);
 }
 
-std::size_t write(int fd, std::span<const std::byte> bytes, std::int64_t offset, deadline until,
-                  std::error_code& error) {
+std::size_t write(descriptor fd, std::span<const std::byte> bytes, std::int64_t offset,
+                  deadline until, std::error_code& error) {
   const iovec buffer{const_cast<std::byte*>(bytes.data()), bytes.size()};
-  return transfer_file(fd, POLLOUT, until, error, [&](int flags) {
-    const sigpipe_hidden during_the_call;
-    return ::pwritev2(fd, &buffer, 1, offset, flags);
+  return thread_calls::write_some(fd, {&buffer, 1}, offset, until, error);
+}
+
+std::size_t read_some(descriptor fd, std::span<const iovec> buffers, std::int64_t offset,
+                      deadline until, std::error_code& error) {
+  const auto count = static_cast<int>(buffers.size());
+  return transfer_file(fd, POLLIN, until, error, [&](int flags) {
+    return ::preadv2(fd, buffers.data(), count, offset, flags);
   });
 }
 
-void sleep_until(deadline until) {
+std::size_t write_some(descriptor fd, std::span<const iovec> buffers, std::int64_t offset,
+                       deadline until, std::error_code& error) {
+  const auto count = static_cast<int>(buffers.size());
+  return transfer_file(fd, POLLOUT, until, error, [&](int flags) {
+    const sigpipe_hidden during_the_call;
+    return ::pwritev2(fd, buffers.data(), count, offset, flags);
+  });
+}
+
+void sleep_until(deadline until, std::error_code& error) {
+  error.clear();
+  if (sched::wait_slot* slot = sched::slot_here()) {
+    if (sleep_interruption::sleep(until, *slot)) error = system_error(ECANCELED);
+    return;
+  }
   if (until.passed()) return;
   // The steady clock is CLOCK_MONOTONIC.
   const timespec when = to_timespec(until.when().time_since_epoch());

@@ -9,6 +9,7 @@
 #include "libumcg/membership.hpp"
 #include "libumcg/preemption.hpp"
 #include "libumcg/scheduling.hpp"
+#include "libumcg/wait_note.hpp"
 #include "umcg/libumcg.h"
 
 namespace {
@@ -20,6 +21,7 @@ using core::task;
 using core::task_kind;
 using core::task_reference;
 using umcg::deadline;
+using umcg::wait_reason;
 
 deadline deadline_at(std::uint64_t nanoseconds) noexcept {
   if (nanoseconds == 0) return deadline::never();
@@ -171,7 +173,9 @@ int umcg_wait(std::uint64_t deadline_ns) {
   if (self == nullptr) return fail(EINVAL);
   if (self->blocking != 0) return fail(EBUSY);
   const core::preempt_guard guard(self);
-  return core::wait(*self, deadline_at(deadline_ns)) ? 0 : fail(ETIMEDOUT);
+  const deadline until = deadline_at(deadline_ns);
+  const core::noted_wait note(self, {.reason = wait_reason::wake, .until = until});
+  return core::wait(*self, until) ? 0 : fail(ETIMEDOUT);
 }
 
 int umcg_wake(umcg_tid next, bool /*same_cpu*/) {
@@ -191,7 +195,11 @@ int umcg_swap(umcg_tid next, std::uint64_t deadline_ns) {
   if (!is_registered(target)) return fail(ESRCH);
   if (!may_swap(*self, *target.who)) return fail(not_suitable(*target.who));
   const core::preempt_guard guard(self);
-  switch (core::swap(*self, target, deadline_at(deadline_ns))) {
+  const deadline until = deadline_at(deadline_ns);
+  const core::noted_wait note(
+      self,
+      {.reason = wait_reason::swap, .subject = static_cast<std::uintptr_t>(next), .until = until});
+  switch (core::swap(*self, target, until)) {
     case core::swap_result::timed_out:
       return fail(ETIMEDOUT);
     case core::swap_result::gone:

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "libumcg/scheduling.hpp"
+#include "libumcg/wait_note.hpp"
 
 namespace umcg::libumcg {
 
@@ -23,7 +24,24 @@ task& successor(task& server) noexcept {
   // Another worker may have swapped to it meanwhile.
   if (!worker->state.run_held()) return server;
   worker->server = &server;
+  count_run(server, *worker);
   return *worker;
+}
+
+void count_departure(const task& self, stop why) noexcept {
+  server_counters& counts = self.server->serving->counts;
+  switch (why) {
+    case stop::blocked:
+    case stop::waited:
+    case stop::swapped:
+      counts.count_block(self.waits_for != nullptr ? self.waits_for->reason : wait_reason::other);
+      break;
+    case stop::preempted:
+      counts.count_preemption();
+      break;
+    default:
+      break;
+  }
 }
 
 void end_of(task& worker) noexcept {
@@ -49,6 +67,9 @@ void commit(task* departed) noexcept {
       if (departed->state.wait_or_list()) publish(*departed);
       break;
     case stop::preempted:
+      departed->state.yield();
+      publish_preempted(*departed);
+      break;
     case stop::yielded:
       departed->state.yield();
       publish(*departed);
@@ -65,6 +86,7 @@ void commit(task* departed) noexcept {
 void depart(task& self, stop why) noexcept {
   UMCG_ASSERT(self.blocking == 0);
   self.why = why;
+  count_departure(self, why);
   commit(self.plug.load()->switch_to(self, successor(*self.server), &self));
 }
 
@@ -76,6 +98,7 @@ void leave_server(task& self) noexcept {
   begin_library_code(self);
   self.why = stop::blocked;
   task& server = *std::exchange(self.server, nullptr);
+  self.region_since = coarse_now();
   if (self.plug.load()->leave(self, server)) {
     self.blocking = 1;
     return;
@@ -102,9 +125,33 @@ void returned(task& worker) noexcept {
   if (worker.state.come_back()) publish(worker);
 }
 
+bool take_server(task& worker, std::uint64_t token, handoff_cause cause) noexcept {
+  if (!worker.claim.take(token)) return false;
+  worker.why = stop::blocked;
+  worker.region_since = coarse_now();
+  worker.server->serving->counts.count_handoff(cause);
+  return true;
+}
+
+void settle_claim(task& self) noexcept {
+  if (self.claim.keep()) return;
+  task* const departed = self.plug.load()->come_back(self);
+  self.claim.renew();
+  commit(departed);
+}
+
 void preempt_guard::leave() noexcept {
   end_library_code(*self_);
   if (self_->kind == task_kind::worker) honour_preempt_request();
+}
+
+void honour_recall() noexcept {
+  task* const self = current_task;
+  if (self == nullptr || self->kind != task_kind::worker) return;
+  if (self->preempt_off.depth() != 0 || !self->claim.is_taken()) return;
+  if (self->in.load()->quantum.count() == 0) return self->claim.put_off();
+  begin_library_code(*self);
+  end_library_code(*self);
 }
 
 bool honour_preempt_request() noexcept {

@@ -6,11 +6,13 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
 #include "base/short_lock.hpp"
 #include "base/timer_wheel.hpp"
+#include "libumcg/counters_state.hpp"
 #include "libumcg/half.hpp"
 #include "libumcg/idle_servers.hpp"
 #include "libumcg/idle_workers.hpp"
@@ -33,9 +35,11 @@ class parking {
 };
 
 struct server_part {
-  idle_workers queue;            // own lock; others take from it when they have nothing
-  parking* sleep = nullptr;      // fixed while registered
-  bool takes_own_first = false;  // fixed while registered: what it pushes itself, it takes next
+  idle_workers queue;             // own lock; others take from it when they have nothing
+  idle_workers preempted;         // likewise: what was preempted here, if `defers_preempted`
+  parking* sleep = nullptr;       // fixed while registered
+  bool takes_own_first = false;   // fixed while registered: what it pushes itself, it takes next
+  bool defers_preempted = false;  // likewise: it takes preempted workers apart
   // Its carrier only: how many more workers may follow each other without the server.
   std::uint32_t direct_runs = 0;
   std::uint32_t steal_from = 0;  // its carrier only: where it looks first
@@ -43,6 +47,10 @@ struct server_part {
   bool was_summoned = false;     // its carrier only: and somebody summoned it
   std::uint32_t summonses = 0;   // its carrier only: how often it was taken out while parked
   std::atomic<std::uint32_t> delivered{0};  // by the summoners: how many of these have been sent
+  server_counters counts;                   // its carrier writes
+  // Its carrier writes: it sleeps, none of its own operations is under way, and nothing is known
+  // that could wake it. For diagnosis.
+  std::atomic<bool> rests{false};
 };
 
 constexpr std::size_t servers_max = 256;
@@ -60,6 +68,8 @@ struct group {
 
   const bool preemptible;
   half* const plug;
+  // How long a worker may compute while others wait; 0: for ever. Fixed before the first server.
+  std::chrono::nanoseconds quantum{0};
   idle_workers shared;  // for wakes from outside the group's servers
   idle_servers parked;
   std::array<std::atomic<task*>, servers_max> servers{};
@@ -68,6 +78,9 @@ struct group {
   // Threads that are none of the group's and are publishing one of its workers: the worker may run
   // to its end, and with it the group, before they are through (tests/model/group_end_model).
   std::atomic<std::uint32_t> visitors{0};
+
+  // Somebody who is none of the group's has woken a worker that waited: for diagnosis.
+  std::atomic<bool> woken_from_outside{false};
 
   // Deadlines of workers in umcg_wait and umcg_swap.
   base::short_lock timers_lock;

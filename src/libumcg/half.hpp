@@ -8,14 +8,32 @@
 #include <signal.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <string_view>
 #include <system_error>
 
 #include "umcg/deadline.hpp"
+#include "umcg/hand_off.hpp"
 
 namespace umcg::libumcg {
 
 struct task;
+
+// Where a task's thread is, for diagnosis.
+struct whereabouts {
+  pid_t kernel_thread = 0;  // the one that runs the task, or ran it last; 0: none
+  // A task whose registers are saved: the address of its frame pointer, beside its return address,
+  // as in every frame on its stack. 0: its registers are with the kernel thread.
+  std::uintptr_t frame = 0;
+  std::uintptr_t stack_begin = 0;  // 0: not known
+  std::uintptr_t stack_end = 0;
+};
+
+struct carrier_counts {
+  std::uint32_t made = 0;   // beside the servers' own kernel threads
+  std::uint32_t spare = 0;  // of these: host nobody
+};
 
 class half {
  public:
@@ -25,8 +43,8 @@ class half {
 
   // The calling thread becomes a task of the kind that `self` says: it can sleep, be roused, be
   // switched away from. Where a worker leaves its kernel thread, every signal is blocked on that
-  // from here to detach().
-  virtual void attach(task& self) noexcept = 0;
+  // from here to detach(). Returns 0 or an error number (no memory).
+  virtual int attach(task& self) noexcept = 0;
   virtual void detach(task& self) noexcept = 0;
 
   // The calling thread, attached as a worker, stops; its kernel thread stays asleep (its home)
@@ -39,7 +57,8 @@ class half {
   virtual void go_home(task& worker) noexcept = 0;
 
   // Makes a worker without a kernel thread: a thread that will call entry(worker, what switch_to()
-  // returned) when it is first switched to. Errors: not_enough_memory,
+  // returned) when it is first switched to. Takes locks of the C library, so a worker calls it
+  // outside of library code: it may lose its server meanwhile. Errors: not_enough_memory,
   // resource_unavailable_try_again (a limit of the system).
   using entry_function = void (*)(task& worker, task* departed);
   virtual std::error_code create(task& worker, std::size_t stack_size_bytes,
@@ -67,6 +86,16 @@ class half {
   virtual void ignore_blocking(task& /*self*/) noexcept {}
   virtual void notice_blocking(task& /*self*/) noexcept {}
 
+  // How workers that block without a word lose their servers, from now on. Returns what came of it,
+  // a clause for the log.
+  virtual std::string configure(const hand_off_options& /*options*/) {
+    return "hand-off in blocking regions only";
+  }
+
+  // `self`, a server, sleeps somewhere else than in sleep() between these two.
+  virtual void note_park(task& /*self*/) noexcept {}
+  virtual void note_unpark(task& /*self*/) noexcept {}
+
   // Sleeps until rouse() or the deadline (false). A rouse before the sleep is not lost; at most one
   // is remembered.
   virtual bool sleep(task& self, deadline until) noexcept = 0;
@@ -76,6 +105,11 @@ class half {
   // it has stopped or is on its way in, looks at the request by itself. Errors:
   // resource_unavailable_try_again (the system's limit on queued signals).
   virtual std::error_code interrupt(task& worker, siginfo_t& signal) noexcept = 0;
+
+  // For diagnosis, by any thread, without a lock. `copy` is a copy of a task at some moment of its
+  // life.
+  virtual whereabouts find(const task& /*copy*/) const noexcept { return {}; }
+  virtual carrier_counts carriers() const noexcept { return {}; }
 };
 
 // The half that the C API and, unless told otherwise, every group uses, chosen at the first call;

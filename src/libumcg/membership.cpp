@@ -59,11 +59,16 @@ bool watches_forks() noexcept {
 void fill(task& self, half& plug, std::intptr_t tag) noexcept {
   self.plug = &plug;
   self.why = stop::none;
+  self.preempt_off.begin_at(0);
   self.server = nullptr;
   self.user = nullptr;
   self.exited = nullptr;
   self.roused.store(0);  // by whoever was late for the slot's earlier task
   self.tag.store(tag);
+  self.waits_for = nullptr;
+  self.works_at = nullptr;
+  self.name.fill('\0');
+  self.thread_pointer = reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer());
 }
 
 int become(group& in, task_kind kind, std::intptr_t tag) noexcept {
@@ -83,6 +88,14 @@ int become(group& in, task_kind kind, std::intptr_t tag) noexcept {
   return 0;
 }
 
+// A registration that has failed.
+int give_up(task& self, int error) noexcept {
+  if (group* in = self.in.load()) in->members.fetch_sub(1);
+  self.kind = task_kind::none;
+  self.in = nullptr;
+  return error;
+}
+
 }  // namespace
 
 task* own_slot() noexcept { return own.get(); }
@@ -94,7 +107,7 @@ int register_basic(half& plug, std::intptr_t tag) noexcept {
   fill(*self, plug, tag);
   self->in = nullptr;
   self->kind = task_kind::basic;
-  plug.attach(*self);
+  if (const int failed = plug.attach(*self)) return give_up(*self, failed);
   self->state.begin(task_state::running);
   current_task = self;
   return 0;
@@ -105,16 +118,16 @@ int register_server(group& in, std::intptr_t tag) noexcept {
   task& self = *own_slot();
   self.serving->sleep = nullptr;
   self.serving->takes_own_first = false;
+  self.serving->defers_preempted = false;
   self.serving->direct_runs = 0;
   self.serving->steal_from = 0;
   self.serving->was_parked = false;
   self.serving->was_summoned = false;
-  in.plug->attach(self);
+  self.serving->counts.reset();
+  if (const int failed = in.plug->attach(self)) return give_up(self, failed);
   if (!add_server(in, self)) {
     in.plug->detach(self);
-    in.members.fetch_sub(1);
-    self.kind = task_kind::none;
-    return EAGAIN;
+    return give_up(self, EAGAIN);
   }
   self.state.begin(task_state::running);
   current_task = &self;
@@ -124,7 +137,7 @@ int register_server(group& in, std::intptr_t tag) noexcept {
 int register_worker(group& in, std::intptr_t tag) noexcept {
   if (const int failed = become(in, task_kind::worker, tag)) return failed;
   task& self = *own_slot();
-  in.plug->attach(self);
+  if (const int failed = in.plug->attach(self)) return give_up(self, failed);
   current_task = &self;
   const preempt_guard guard(&self);
   self.state.begin(task_state::listed);

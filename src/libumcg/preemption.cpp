@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "libumcg/preemption.hpp"
 
+#include <link.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <span>
 
 #include "base/short_lock.hpp"
 #include "libumcg/scheduling.hpp"
@@ -60,17 +67,87 @@ void keep_what_is_the_carriers(int signal, ucontext_t& interrupted) {
   ::sigaltstack(nullptr, &interrupted.uc_stack);
 }
 
+// The code of the C library and of the loader, where these are objects of their own. A worker that
+// is stopped in there may hold the lock of malloc or of the loader; those who want it would each
+// block a carrier, and making more of these takes that lock as well.
+struct code_range {
+  std::uintptr_t begin = 0;
+  std::uintptr_t end = 0;
+
+  bool has(std::uintptr_t address) const { return address - begin < end - begin; }
+};
+std::array<code_range, 4> never_stopped_in{};  // fixed once installed
+
+// Something of each object that is meant. malloc may be of yet another one.
+std::array<std::uintptr_t, 3> landmarks() {
+  return {reinterpret_cast<std::uintptr_t>(&::malloc),
+          reinterpret_cast<std::uintptr_t>(&::pthread_sigmask),
+          static_cast<std::uintptr_t>(::getauxval(AT_BASE))};
+}
+
+int note_code(dl_phdr_info* object, std::size_t /*size*/, void* state) {
+  auto& next = *static_cast<code_range**>(state);
+  const bool is_program = next == nullptr;
+  if (is_program) next = never_stopped_in.data();
+  for (const ElfW(Phdr) & part : std::span(object->dlpi_phdr, object->dlpi_phnum)) {
+    if (is_program || part.p_type != PT_LOAD || (part.p_flags & PF_X) == 0) continue;
+    const std::uintptr_t begin = object->dlpi_addr + part.p_vaddr;
+    const code_range code{begin, begin + part.p_memsz};
+    const auto is_here = [&](std::uintptr_t mark) {
+      return code.has(mark) || mark == object->dlpi_addr;
+    };
+    if (std::ranges::none_of(landmarks(), is_here)) continue;
+    if (next != never_stopped_in.data() + never_stopped_in.size()) *next++ = code;
+  }
+  return 0;
+}
+
+void find_c_library() {
+  code_range* next = nullptr;  // the first object is the program
+  ::dl_iterate_phdr(note_code, &next);
+}
+
+// Only where the monitor asks, which does so again.
+bool is_to_go_on(const ucontext_t& interrupted) {
+  const task* self = current_task;
+  const group* in = self != nullptr ? self->in.load() : nullptr;
+  if (in == nullptr || in->quantum.count() == 0) return false;
+#if defined(__x86_64__)
+  const auto at = static_cast<std::uintptr_t>(interrupted.uc_mcontext.gregs[REG_RIP]);
+#else
+  const auto at = static_cast<std::uintptr_t>(interrupted.uc_mcontext.pc);
+#endif
+  return std::ranges::any_of(never_stopped_in,
+                             [at](const code_range& code) { return code.has(at); });
+}
+
+void put_off_recall() {
+  if (task* const self = current_task) self->claim.put_off();
+}
+
 void on_signal(int signal, siginfo_t* info, void* state) {
   const bool ours = info->si_code == SI_QUEUE && info->si_value.sival_ptr == &sender_mark;
   if (!ours) return pass_on(signal, info, state);
   auto& interrupted = *static_cast<ucontext_t*>(state);
   const int saved_errno = errno;
+  if (task* const self = current_task) ++self->signals_handled;
   // Left for the worker's next call of the library.
-  if (runs_on_alternate_stack(interrupted)) return;
+  if (runs_on_alternate_stack(interrupted) || is_to_go_on(interrupted)) return put_off_recall();
+  honour_recall();
   honour_preempt_request();
   // Also when there was no request: another signal may have come on top of this one.
   keep_what_is_the_carriers(signal, interrupted);
   errno = saved_errno;
+}
+
+int send_signal(task& worker) noexcept {
+  siginfo_t info{};
+  info.si_signo = signal_in_use.load();
+  info.si_code = SI_QUEUE;
+  info.si_pid = ::getpid();
+  info.si_uid = ::getuid();
+  info.si_value.sival_ptr = &sender_mark;
+  return worker.plug.load()->interrupt(worker, info).value();
 }
 
 }  // namespace
@@ -79,6 +156,7 @@ int install_preemption() noexcept {
   base::short_guard guard(installed.lock);
   if (installed.done) return 0;
   const int signal = installed.signal != 0 ? installed.signal : SIGRTMIN + default_signal_offset;
+  find_c_library();
   struct sigaction action {};
   action.sa_sigaction = on_signal;
   // Not blocked while it runs: the handler may leave the carrier for another context.
@@ -98,7 +176,7 @@ int set_preemption_signal(int signal) noexcept {
   return 0;
 }
 
-int preempt(const task_reference& worker) noexcept {
+int preempt(const task_reference& worker, asking how) noexcept {
   task& who = *worker.who;
   const task_kind kind = who.kind;
   if (kind != task_kind::worker) return kind == task_kind::none ? ESRCH : EINVAL;
@@ -107,22 +185,21 @@ int preempt(const task_reference& worker) noexcept {
     case preempt_result::not_running:
       return worker.current() ? EAGAIN : ESRCH;
     case preempt_result::asked_before:
-      // One signal for each request: real-time signals queue, and each would put a frame on the
-      // worker's stack.
-      return 0;
+      // Real-time signals queue, and each would put a frame on the worker's stack.
+      if (how == asking::once) return 0;
+      break;
     case preempt_result::asked:
       break;
   }
-  siginfo_t info{};
-  info.si_signo = signal_in_use.load();
-  info.si_code = SI_QUEUE;
-  info.si_pid = ::getpid();
-  info.si_uid = ::getuid();
-  info.si_value.sival_ptr = &sender_mark;
-  const int failed = who.plug.load()->interrupt(who, info).value();
+  const int failed = send_signal(who);
   // Nobody is going to tell the worker: the next request has to.
   if (failed != 0) who.state.take_preempt_request();
   return failed;
+}
+
+void recall(task& worker) noexcept {
+  if (!worker.preemptible || !worker.claim.recall()) return;
+  if (send_signal(worker) != 0) worker.claim.put_off();
 }
 
 }  // namespace umcg::libumcg

@@ -30,6 +30,13 @@ void return_to_servers(task& self) noexcept;
 void end_blocking(task& self) noexcept;
 // The half: a worker that left its server may be switched to from now on.
 void returned(task& worker) noexcept;
+// The half: takes the server from a worker that blocks its kernel thread, for which the caller has
+// a token of its claim. True: the caller continues the server, with the worker as the departed
+// task.
+bool take_server(task& worker, std::uint64_t token, handoff_cause cause) noexcept;
+// A worker that enters the library while somebody wants its server, or has taken it: then the
+// worker comes back through the idle workers list.
+void settle_claim(task& self) noexcept;
 
 // Runs on whoever was continued: completes the departure of the task whose registers are now saved.
 // Null: nothing.
@@ -39,9 +46,18 @@ void commit(task* departed) noexcept;
 // server away if it sleeps. Pairs nest.
 inline void begin_library_code(task& self) noexcept {
   self.preempt_off.enter();
+  if (self.claim.is_disputed()) [[unlikely]]
+    settle_claim(self);
   if (self.notices_blocking && self.preempt_off.depth() == 1) [[unlikely]] {
     self.plug.load()->ignore_blocking(self);
   }
+}
+// A worker that has not run yet begins inside library code: it commits the departure of whoever
+// ran before it on the carrier, and may not lose its server before that. The first by whoever makes
+// it, the second by itself.
+inline void be_born_inside(task& worker) noexcept { worker.preempt_off.begin_at(1); }
+inline void continue_inside(task& self) noexcept {
+  if (self.notices_blocking) self.plug.load()->ignore_blocking(self);
 }
 inline void end_library_code(task& self) noexcept {
   if (self.notices_blocking && self.preempt_off.depth() == 1) [[unlikely]] {
@@ -71,12 +87,18 @@ class preempt_guard {
 // What the preemption signal does on the thread it reaches. False: there was no request; the signal
 // is not ours.
 bool honour_preempt_request() noexcept;
+// What it does before that: a worker that has lost its server comes back through the idle workers
+// list, unless it is inside the library and about to. Only where there is a quantum: elsewhere
+// nobody looks whether it is inside the C library.
+void honour_recall() noexcept;
 
 // --- the idle workers list (serving.cpp) ---
 
 // Puts a worker that the caller has just made `listed` into the idle workers list, and summons a
 // parked server.
 void publish(task& worker) noexcept;
+// The same for one that was preempted.
+void publish_preempted(task& worker) noexcept;
 // The same for workers that `server`'s own reactor has made listed: the server is about to take the
 // first of them.
 void publish_here(task& server, task_chain& workers) noexcept;
@@ -90,6 +112,10 @@ void tell_timekeeper(group& in) noexcept;
 // The next idle worker for `server`, held; null when there is none. Also lets due deadlines of the
 // group pass.
 task* take_idle_worker(task& server) noexcept;
+// The same among the workers that were preempted, where the servers take these apart
+// (server_part::defers_preempted): they have had their share, so others go first.
+task* take_preempted_worker(task& server) noexcept;
+bool any_preempted_worker(const group& in) noexcept;
 // Sleeps until there may be an idle worker again, or the deadline.
 void park(task& server, deadline until) noexcept;
 // A server that found nothing neither parks nor looks again.
@@ -99,10 +125,14 @@ struct run_result {
   task* worker;  // who departed last: not `worker` if it swapped to another
   std::uint64_t generation;
   stop why;
+  bool handed_off;  // it was seen to block, and goes on without this server
 };
 // Runs a worker that the caller has just made `running` until it, or the last of those that
 // followed it directly, departs.
 run_result run(task& server, task& worker) noexcept;
+
+// On the carrier of `server`, which is about to run `worker`.
+void count_run(task& server, task& worker) noexcept;
 
 // False: the group has as many servers as it can.
 bool add_server(group& in, task& server) noexcept;
@@ -112,8 +142,11 @@ void remove_server(task& server) noexcept;
 
 // Waits for a wake. False: the deadline passed first.
 bool wait(task& self, deadline until) noexcept;
-// Ends the wait of a task, or its next one. False: the id is stale.
+// Ends the wait of a task, or its next one. False: the id is stale. A worker calls it from library
+// code: it puts the other into a queue of the server that it is on.
 bool wake(const task_reference& target) noexcept;
+// Publishes a worker whose wait the caller, any thread, has just ended.
+void publish_woken(task& worker) noexcept;
 // wake(next) and wait(self) at once. Both are workers of one group, or neither is a worker.
 enum class swap_result : std::uint8_t { done, timed_out, gone, busy };
 swap_result swap(task& self, const task_reference& next, deadline until) noexcept;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.hpp"
 #include "libumcg/scheduling.hpp"
 
 namespace umcg::libumcg {
@@ -13,25 +14,34 @@ namespace {
 // How many workers move from one queue to another at once.
 constexpr std::size_t batch_max = 32;
 
-// The server of `in` on whose carrier the caller runs; null on other threads.
+// The server of `in` on whose carrier the caller runs; null on other threads. A worker has to be in
+// library code: outside it may lose its server at any moment.
 task* server_here(const group& in) noexcept {
   task* self = current_task;
   if (self == nullptr || self->in != &in) return nullptr;
-  return self->kind == task_kind::server ? self : self->server;
+  if (self->kind == task_kind::server) return self;
+  UMCG_ASSERT(self->server == nullptr || !self->preempt_off.is_outside());
+  return self->server;
 }
 
-bool any_idle_worker(const group& in) noexcept {
-  if (!in.shared.empty()) return true;
+using queue_of_server = idle_workers server_part::*;
+
+bool any_worker_in(const group& in, queue_of_server which) noexcept {
   const std::uint32_t end = in.servers_end.load();
   for (std::uint32_t at = 0; at < end; ++at) {
     const task* server = in.servers[at].load();
-    if (server != nullptr && !server->serving->queue.empty()) return true;
+    if (server != nullptr && !(server->serving->*which).empty()) return true;
   }
   return false;
 }
 
+bool any_idle_worker(const group& in) noexcept {
+  return !in.shared.empty() || any_worker_in(in, &server_part::queue) ||
+         any_worker_in(in, &server_part::preempted);
+}
+
 // Half of another server's queue, into ours; the first of it, held.
-task* steal(task& server) noexcept {
+task* steal(task& server, queue_of_server which) noexcept {
   group& in = *server.in;
   server_part& serving = *server.serving;
   const std::uint32_t end = in.servers_end.load();
@@ -39,13 +49,13 @@ task* steal(task& server) noexcept {
     serving.steal_from = (serving.steal_from + 1) % end;
     task* victim = in.servers[serving.steal_from].load();
     if (victim == nullptr || victim == &server) continue;
-    task_chain taken = victim->serving->queue.take_half(batch_max, &in);
+    task_chain taken = (victim->serving->*which).take_half(batch_max, &in);
     task* first = taken.pop();
     if (first == nullptr) continue;
     UMCG_ASSERT(first->state.hold());
     if (!taken.empty()) {
       // Nobody saw these while they were on their way: a server may have parked meanwhile.
-      serving.queue.push_all(taken);
+      (serving.*which).push_all(taken);
       summon_one(in);
     }
     return first;
@@ -82,7 +92,24 @@ void summon(task& server) noexcept {
   serving.delivered.fetch_add(1);
 }
 
+std::int64_t exact_now() noexcept { return deadline::clock::now().time_since_epoch().count(); }
+
+// The caller owns the worker, which is about to get in line.
+void mark_listed(task& worker, std::int64_t now) noexcept {
+  worker.listed_at = now;
+  worker.delay_sampled = true;
+}
+
 }  // namespace
+
+void count_run(task& server, task& worker) noexcept {
+  server_counters& counts = server.serving->counts;
+  counts.count_switch();
+  if (!worker.delay_sampled) [[likely]]
+    return;
+  worker.delay_sampled = false;
+  counts.count_run_delay(std::chrono::nanoseconds(exact_now() - worker.listed_at));
+}
 
 void summon_one(group& in) noexcept {
   if (task* server = in.parked.take_one()) summon(*server);
@@ -99,12 +126,14 @@ void publish(task& worker) noexcept {
   group& in = *worker.in;
   task* here = server_here(in);
   if (here == nullptr) {
+    mark_listed(worker, exact_now());
     in.visitors.fetch_add(1);
     in.shared.push(worker);
     summon_one(in);
     in.visitors.fetch_sub(1);
     return;
   }
+  if (here->serving->counts.samples()) mark_listed(worker, exact_now());
   here->serving->queue.push(worker);
   // A server that pushes its only worker runs it next; anybody else keeps the carrier for a while
   // yet.
@@ -114,8 +143,20 @@ void publish(task& worker) noexcept {
   if (!taken_next) summon_one(in);
 }
 
+void publish_preempted(task& worker) noexcept {
+  group& in = *worker.in;
+  task* here = server_here(in);
+  if (here == nullptr || !here->serving->defers_preempted) return publish(worker);
+  here->serving->preempted.push(worker);
+  summon_one(in);
+}
+
 void publish_here(task& server, task_chain& workers) noexcept {
   if (workers.empty()) return;
+  if (server.serving->counts.samples()) {
+    const std::int64_t now = exact_now();
+    for (task* each = workers.first; each != nullptr; each = each->next) mark_listed(*each, now);
+  }
   idle_workers& queue = server.serving->queue;
   queue.push_all(workers);
   if (queue.size() > 1) summon_one(*server.in);
@@ -128,10 +169,24 @@ task* take_idle_worker(task& server) noexcept {
   // What came from outside gets in line behind what is here already: neither can starve the other.
   if (!in.shared.empty()) {
     task_chain arrived = in.shared.take_half(batch_max, &in);
-    publish_here(server, arrived);
+    if (!arrived.empty()) {
+      queue.push_all(arrived);
+      if (queue.size() > 1) summon_one(in);
+    }
   }
   task* worker = queue.take();
-  if (worker == nullptr) worker = steal(server);
+  if (worker == nullptr) worker = steal(server, &server_part::queue);
+  if (worker != nullptr) leave_parking_place(server);
+  return worker;
+}
+
+bool any_preempted_worker(const group& in) noexcept {
+  return any_worker_in(in, &server_part::preempted);
+}
+
+task* take_preempted_worker(task& server) noexcept {
+  task* worker = server.serving->preempted.take();
+  if (worker == nullptr) worker = steal(server, &server_part::preempted);
   if (worker != nullptr) leave_parking_place(server);
   return worker;
 }
@@ -149,7 +204,9 @@ void park(task& server, deadline until) noexcept {
         deadline::clock::time_point(std::chrono::nanoseconds(in.next_timer.load()))};
     const deadline end = keeps_time ? std::min(until, timer) : until;
     if (server.serving->sleep != nullptr) {
+      server.plug.load()->note_park(server);
       server.serving->sleep->park(end);
+      server.plug.load()->note_unpark(server);
     } else {
       server.plug.load()->sleep(server, end);
     }
@@ -166,18 +223,26 @@ void park(task& server, deadline until) noexcept {
 
 run_result run(task& server, task& worker) noexcept {
   worker.server = &server;
+  count_run(server, worker);
   server.state.attach();
   task* departed = server.plug.load()->switch_to(server, worker, nullptr);
   server.state.detach();
   UMCG_ASSERT(departed != nullptr);
+  if (departed->server == nullptr) {
+    // It goes on by itself, in a blocking region.
+    server.serving->counts.count_block(wait_reason::blocking_region);
+    server.serving->counts.count_handoff(handoff_cause::blocking_region);
+  }
   // Read before the commit: after it the worker belongs to others.
-  const run_result result{departed, departed->generation.load(), departed->why};
+  const run_result result{departed, departed->generation.load(), departed->why,
+                          departed->claim.is_taken()};
   commit(departed);
   return result;
 }
 
 bool add_server(group& in, task& server) noexcept {
   server.serving->queue.belong_to(&in);
+  server.serving->preempted.belong_to(&in);
   for (std::uint32_t at = 0; at < servers_max; ++at) {
     task* empty = nullptr;
     if (!in.servers[at].compare_exchange_strong(empty, &server)) continue;
@@ -187,6 +252,7 @@ bool add_server(group& in, task& server) noexcept {
     return true;
   }
   server.serving->queue.belong_to(nullptr);
+  server.serving->preempted.belong_to(nullptr);
   return false;
 }
 
@@ -198,13 +264,15 @@ void remove_server(task& server) noexcept {
     if (in.servers[at].compare_exchange_strong(expected, nullptr)) break;
   }
   // What it had not run yet is for the others.
-  for (;;) {
-    task_chain rest = server.serving->queue.take_half(SIZE_MAX, &in);
-    if (rest.empty()) break;
-    in.shared.push_all(rest);
-    summon_one(in);
+  for (idle_workers* each : {&server.serving->queue, &server.serving->preempted}) {
+    for (;;) {
+      task_chain rest = each->take_half(SIZE_MAX, &in);
+      if (rest.empty()) break;
+      in.shared.push_all(rest);
+      summon_one(in);
+    }
+    each->belong_to(nullptr);
   }
-  server.serving->queue.belong_to(nullptr);
   // A summoner may be between taking the server out and ending its sleep, which it may do no longer
   // once the server is gone.
   while (server.serving->delivered.load() != server.serving->summonses) base::give_way();

@@ -195,6 +195,9 @@ class task_state {
     return by_deadline;
   }
 
+  // The running worker drops what time_out() has left for its next wait. False: nothing.
+  bool take_time_out() noexcept { return drop(timed_out); }
+
   // A worker's deadline has passed. True: it was waiting and is now listed; the caller publishes
   // it. A worker that is still on its way into the wait learns it there; one that was woken before
   // drops it at the end of its wait.

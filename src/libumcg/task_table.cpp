@@ -7,6 +7,7 @@
 #include <new>
 
 #include "base/short_lock.hpp"
+#include "libumcg/scheduling.hpp"
 
 namespace umcg::libumcg {
 
@@ -30,6 +31,7 @@ struct table {
 constinit table tasks;
 
 task* take_free() noexcept {
+  const preempt_guard library_code(current_task);
   base::short_guard guard(tasks.lock);
   task* taken = tasks.free;
   if (taken != nullptr) tasks.free = taken->next;
@@ -37,6 +39,7 @@ task* take_free() noexcept {
 }
 
 task* take_new(chunk* spare) noexcept {
+  const preempt_guard library_code(current_task);
   base::short_guard guard(tasks.lock);
   const std::uint32_t slot = tasks.used;
   const std::size_t at = slot / tasks_per_chunk;
@@ -71,9 +74,16 @@ void free_task(task& dead) noexcept {
   dead.tag.store(0);
   dead.kind = task_kind::none;
   dead.user = nullptr;
+  const preempt_guard library_code(current_task);
   base::short_guard guard(tasks.lock);
   dead.next = tasks.free;
   tasks.free = &dead;
+}
+
+task* task_in_slot(std::uint32_t slot) noexcept {
+  const std::size_t at = slot / tasks_per_chunk;
+  chunk* const home = at < chunks_max ? tasks.chunks[at].load() : nullptr;
+  return home != nullptr ? &(*home)[slot % tasks_per_chunk] : nullptr;
 }
 
 void lock_task_table() noexcept UMCG_UNCHECKED { tasks.lock.lock(); }

@@ -17,6 +17,9 @@ task* allocate_task() noexcept;
 // Ends the task's generation and gives its slot back. The task must not be registered.
 void free_task(task& dead) noexcept;
 
+// Whoever has been or is in that slot; null when no such slot was ever used. Without a lock.
+task* task_in_slot(std::uint32_t slot) noexcept;
+
 // Around a fork, so that the child finds the table whole.
 void lock_task_table() noexcept;
 void unlock_task_table() noexcept;

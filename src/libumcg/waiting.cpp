@@ -88,6 +88,14 @@ bool wait(task& self, deadline until) noexcept {
                                         : wait_asleep(self, until);
 }
 
+void publish_woken(task& worker) noexcept {
+  group& in = *worker.in;
+  const bool inside = current_task != nullptr && current_task->in.load() == &in;
+  // Before the worker is published: after that the group may be gone.
+  if (!inside && !in.woken_from_outside.load()) in.woken_from_outside.store(true);
+  publish(worker);
+}
+
 bool wake(const task_reference& target) noexcept {
   task& who = *target.who;
   if (!target.current()) return false;
@@ -97,7 +105,7 @@ bool wake(const task_reference& target) noexcept {
     case wake_result::queued:
       break;
     case wake_result::publish:
-      publish(who);
+      publish_woken(who);
       break;
     case wake_result::rouse:
       who.plug.load()->rouse(who);
@@ -124,6 +132,9 @@ swap_result swap(task& self, const task_reference& next, deadline until) noexcep
     return wait_for_swap(self, until);
   }
   target.server = self.server;
+  server_counters& counts = self.server->serving->counts;
+  counts.count_block(wait_reason::swap);
+  count_run(*self.server, target);
   self.why = stop::swapped;
   self.wait_until = until;
   commit(self.plug.load()->switch_to(self, target, &self));

@@ -13,22 +13,26 @@
 #include "base/unique_fd.hpp"
 #include "io/operations.hpp"
 #include "net/error_code.hpp"
+#include "net/proxy_acceptor.hpp"
 #include "net/socket_endpoint.hpp"
 
 namespace umcg::net {
 namespace {
 
-bool set_option(int fd, int level, int name, bool on) {
-  const int value = on ? 1 : 0;
+bool set_option(int fd, int level, int name, int value) {
   return ::setsockopt(fd, level, name, &value, sizeof(value)) == 0;
 }
 
 bool set_options(int fd, const endpoint& where, const listen_options& options) {
   // Accepted sockets inherit TCP_NODELAY: one call here instead of one for each connection.
-  return set_option(fd, SOL_SOCKET, SO_REUSEADDR, true) &&
-         set_option(fd, IPPROTO_TCP, TCP_NODELAY, true) &&
-         (!options.reuse_port || set_option(fd, SOL_SOCKET, SO_REUSEPORT, true)) &&
-         (where.address().is_v4() || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6_only));
+  return set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+         set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
+         (!options.reuse_port || set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) &&
+         (!options.free_bind || set_option(fd, IPPROTO_IP, IP_FREEBIND, 1)) &&
+         (options.receive_buffer_size_bytes == 0 ||
+          set_option(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer_size_bytes)) &&
+         (where.address().is_v4() ||
+          set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6_only ? 1 : 0));
 }
 
 // A socket that listens; none with errno.
@@ -66,17 +70,32 @@ bool died_in_queue(const std::error_code& error) {
 
 }  // namespace
 
+listener::listener() noexcept = default;
+
 listener::listener(listener&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), local_(std::exchange(other.local_, {})) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      serial_(other.serial_),
+      local_(std::exchange(other.local_, {})),
+      file_(std::exchange(other.file_, {})),
+      proxies_(std::move(other.proxies_)) {}
 
 listener& listener::operator=(listener&& other) noexcept {
   if (this == &other) return *this;
-  base::unique_fd closing(std::exchange(fd_, std::exchange(other.fd_, -1)));
+  close();
+  fd_ = std::exchange(other.fd_, -1);
+  serial_ = other.serial_;
   local_ = std::exchange(other.local_, {});
+  file_ = std::exchange(other.file_, {});
+  proxies_ = std::move(other.proxies_);
   return *this;
 }
 
-listener::~listener() { base::unique_fd closing(fd_); }
+listener::~listener() { close(); }
+
+void listener::close() noexcept {
+  if (file_.number != 0) remove_file();
+  base::unique_fd closing(fd_);
+}
 
 listener listener::bind(const endpoint& where, const listen_options& options,
                         std::error_code& error) {
@@ -90,8 +109,19 @@ listener listener::bind(const endpoint& where, const listen_options& options,
   }
   listener result;
   result.local_ = socket_endpoint(fd.get(), &::getsockname, error);
-  if (!error) result.fd_ = fd.release();
+  if (error) return result;
+  result.fd_ = fd.release();
+  result.serial_ = io::new_serial();
+  if (options.proxy && options.proxy->trusted.empty()) error = asio::error::invalid_argument;
+  if (!error) result.expect_headers(options.proxy, error);
+  if (error) return {};
   return result;
+}
+
+void listener::expect_headers(const std::optional<proxy_protocol>& of, std::error_code& error) {
+  if (!of) return;
+  proxies_ = std::make_unique<proxy_acceptor>(fd_, *of, error);
+  error = named_error(error);
 }
 
 listener listener::bind(const endpoint& where, const listen_options& options) {
@@ -101,10 +131,16 @@ listener listener::bind(const endpoint& where, const listen_options& options) {
   return result;
 }
 
+stream listener::accept_any(deadline until, std::error_code& error) {
+  if (proxies_) return proxies_->accept(until, error);
+  io::peer_address peer;
+  const int accepted = io::accept({fd_, serial_}, peer, until, error);
+  return error ? stream() : stream(accepted);
+}
+
 stream listener::accept(deadline until, std::error_code& error) {
   for (;;) {
-    io::peer_address peer;
-    stream accepted(io::accept(fd_, peer, until, error));
+    stream accepted = accept_any(until, error);
     if (!error) return accepted;
     // A socket that was shut down does not listen, which the kernel calls an invalid argument.
     error =

@@ -2,8 +2,6 @@
 
 #include "umcg/net/stream.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <string>
@@ -11,6 +9,7 @@
 
 #include "base/unique_fd.hpp"
 #include "io/operations.hpp"
+#include "net/announcements.hpp"
 #include "net/error_code.hpp"
 #include "net/socket_endpoint.hpp"
 
@@ -42,14 +41,20 @@ std::size_t sent(std::size_t count, std::error_code& error) {
 
 }  // namespace
 
+stream::stream(int fd) noexcept : fd_(fd), serial_(io::new_serial()) {}
+
 stream::stream(stream&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
+      announced_(std::exchange(other.announced_, false)),
+      serial_(other.serial_),
       deadline_(std::exchange(other.deadline_, deadline::never())) {}
 
 stream& stream::operator=(stream&& other) noexcept {
   if (this == &other) return *this;
   close();
   fd_ = std::exchange(other.fd_, -1);
+  announced_ = std::exchange(other.announced_, false);
+  serial_ = other.serial_;
   deadline_ = std::exchange(other.deadline_, deadline::never());
   return *this;
 }
@@ -65,7 +70,8 @@ stream stream::connect(const endpoint& peer, deadline until, std::error_code& er
   }
   connecting.set_no_delay(true, error);
   if (error) return {};
-  io::connect(connecting.fd_, peer.data(), static_cast<socklen_t>(peer.size()), until, error);
+  io::connect({connecting.fd_, connecting.serial_}, peer.data(),
+              static_cast<socklen_t>(peer.size()), until, error);
   if (error) {
     error = named_error(error);
     return {};
@@ -85,9 +91,10 @@ std::size_t stream::read_vector(std::span<const iovec> buffers, std::error_code&
     error.clear();
     return 0;
   }
-  if (buffers.size() > 1) return received(io::recv_some(fd_, buffers, deadline_, error), error);
+  if (buffers.size() > 1)
+    return received(io::recv_some({fd_, serial_}, buffers, deadline_, error), error);
   const std::span into(static_cast<std::byte*>(buffers[0].iov_base), buffers[0].iov_len);
-  return received(io::recv(fd_, into, deadline_, error), error);
+  return received(io::recv({fd_, serial_}, into, deadline_, error), error);
 }
 
 std::size_t stream::write_vector(std::span<const iovec> buffers, std::error_code& error) {
@@ -95,7 +102,7 @@ std::size_t stream::write_vector(std::span<const iovec> buffers, std::error_code
     error.clear();
     return 0;
   }
-  return sent(io::send_some(fd_, buffers, deadline_, error), error);
+  return sent(io::send_some({fd_, serial_}, buffers, deadline_, error), error);
 }
 
 std::size_t stream::write(asio::const_buffer bytes, std::error_code& error) {
@@ -103,7 +110,7 @@ std::size_t stream::write(asio::const_buffer bytes, std::error_code& error) {
     error.clear();
     return 0;
   }
-  return sent(io::send(fd_, bytes_of(bytes), deadline_, error), error);
+  return sent(io::send({fd_, serial_}, bytes_of(bytes), deadline_, error), error);
 }
 
 std::size_t stream::write(asio::const_buffer bytes) {
@@ -114,13 +121,22 @@ std::size_t stream::write(asio::const_buffer bytes) {
 }
 
 std::size_t stream::write_then_read_some(asio::const_buffer out, asio::mutable_buffer into,
-                                         std::error_code& error) {
-  if (out.size() == 0) return read_some(into, error);
+                                         bool& written, std::error_code& error) {
   if (into.size() == 0) {
     write(out, error);
+    written = !error;
     return 0;
   }
-  return received(io::send_then_recv(fd_, bytes_of(out), bytes_of(into), deadline_, error), error);
+  io::exchange_buffers both{bytes_of(out), bytes_of(into)};
+  const std::size_t count = io::exchange({fd_, serial_}, both, deadline_, error);
+  written = both.sent;
+  return received(count, error);
+}
+
+std::size_t stream::write_then_read_some(asio::const_buffer out, asio::mutable_buffer into,
+                                         std::error_code& error) {
+  bool written = false;
+  return write_then_read_some(out, into, written, error);
 }
 
 std::size_t stream::write_then_read_some(asio::const_buffer out, asio::mutable_buffer into) {
@@ -170,6 +186,10 @@ endpoint stream::local_endpoint() const {
 }
 
 endpoint stream::remote_endpoint(std::error_code& error) const {
+  if (announced_) {
+    error.clear();
+    if (const auto header = find_announcement(serial_); header->source) return *header->source;
+  }
   return socket_endpoint(fd_, &::getpeername, error);
 }
 
@@ -181,9 +201,7 @@ endpoint stream::remote_endpoint() const {
 }
 
 void stream::set_no_delay(bool on, std::error_code& error) noexcept {
-  const int value = on ? 1 : 0;
-  const int result = ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &value, sizeof(value));
-  error = result == 0 ? std::error_code() : last_error();
+  set_option(option::tcp_no_delay(on), error);
 }
 
 void stream::set_no_delay(bool on) {
@@ -192,6 +210,18 @@ void stream::set_no_delay(bool on) {
   throw_if(error, "set_no_delay");
 }
 
-int stream::release() noexcept { return std::exchange(fd_, -1); }
+std::optional<proxy_header> stream::announced() const {
+  return announced_ ? find_announcement(serial_) : std::nullopt;
+}
+
+void stream::announce(proxy_header header) {
+  keep_announcement(serial_, std::move(header));
+  announced_ = true;
+}
+
+int stream::release() noexcept {
+  if (std::exchange(announced_, false)) forget_announcement(serial_);
+  return std::exchange(fd_, -1);
+}
 
 }  // namespace umcg::net

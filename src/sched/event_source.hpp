@@ -17,6 +17,10 @@ class event_source : public libumcg::parking {
   // Submits what is waiting and publishes the workers whose operations are complete, without
   // sleeping.
   virtual void poll() noexcept = 0;
+
+  // Whether something that was submitted is not complete: then the server's sleep may end by
+  // itself. True also where that is not known.
+  virtual bool has_operations() const noexcept { return true; }
 };
 
 }  // namespace umcg::sched

@@ -9,12 +9,15 @@
 
 #include "base/futex.hpp"
 #include "libumcg/scheduling.hpp"
+#include "libumcg/wait_note.hpp"
 
 namespace umcg::sched {
 
 class one_shot {
  public:
-  one_shot() noexcept {
+  // `subject` is for diagnosis: the id of the task that sets it.
+  explicit one_shot(std::intptr_t subject = 0) noexcept
+      : subject_(static_cast<std::uintptr_t>(subject)) {
     libumcg::task* self = libumcg::current_task;
     if (self != nullptr && self->blocking == 0) waiter_ = libumcg::refer_to(*self);
   }
@@ -24,6 +27,7 @@ class one_shot {
   // Called by the one who waits.
   void wait() noexcept {
     const libumcg::preempt_guard guard(libumcg::current_task);
+    const libumcg::noted_wait note(waiter_.who, {.reason = wait_reason::join, .subject = subject_});
     while (set_.load() == 0) {
       if (waiter_.who != nullptr) {
         libumcg::wait(*waiter_.who, deadline::never());
@@ -35,6 +39,7 @@ class one_shot {
 
   // Called once, by anyone. The waiter may be gone with this object as soon as the flag is set.
   void set() noexcept {
+    const libumcg::preempt_guard guard(libumcg::current_task);
     const libumcg::task_reference waiter = waiter_;
     set_.store(1);
     if (waiter.who != nullptr) {
@@ -45,6 +50,7 @@ class one_shot {
   }
 
  private:
+  const std::uintptr_t subject_;
   libumcg::task_reference waiter_;
   std::atomic<std::uint32_t> set_{0};
 };

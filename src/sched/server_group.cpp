@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "sched/server_group.hpp"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 
+#include "base/detached_thread.hpp"
+#include "base/signal_mask.hpp"
+#include "diagnosis/attendant.hpp"
 #include "libumcg/membership.hpp"
+#include "libumcg/preemption.hpp"
 #include "libumcg/scheduling.hpp"
+#include "sched/serving_loop.hpp"
 
 namespace umcg::sched {
 
@@ -17,79 +19,66 @@ using libumcg::task;
 
 namespace {
 
-// How many workers may run, one after another, before the server looks at its completions again.
-constexpr std::uint32_t runs_max = 64;
+using thread_name = std::array<char, 16>;
 
-// Signals meant for the process go to the program's own threads: on a server a handler would run on
-// the stack of whichever worker is there. Faults stay with the worker that makes them.
-void leave_signals_to_others() noexcept {
-  sigset_t blocked;
-  sigfillset(&blocked);
-  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) {
-    sigdelset(&blocked, fault);
-  }
-  for (int real_time = SIGRTMIN; real_time <= SIGRTMAX; ++real_time) {
-    sigdelset(&blocked, real_time);
-  }
-  ::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
-}
-
-void name_thread(unsigned number) noexcept {
-  std::array<char, 16> name{"umcg-server-"};
+thread_name name_thread(unsigned number) noexcept {
+  thread_name name{"umcg-server-"};
   constexpr std::size_t prefix = 12;
   std::to_chars(name.data() + prefix, name.data() + name.size() - 1, number);
-  ::pthread_setname_np(::pthread_self(), name.data());
-}
-
-// Take - run - park, until there is nothing to run and nothing to come.
-void run_workers(task& self, event_source& source, const std::atomic<bool>& stopping) noexcept {
-  std::uint32_t runs_left = runs_max;
-  for (;;) {
-    task* worker = libumcg::take_idle_worker(self);
-    if (worker == nullptr) {
-      if (stopping.load()) return;
-      libumcg::park(self, deadline::never());
-      runs_left = runs_max;
-      continue;
-    }
-    self.serving->direct_runs = runs_left - 1;
-    // Another worker may have swapped to it meanwhile.
-    if (!worker->state.run_held()) continue;
-    libumcg::run(self, *worker);
-    runs_left = self.serving->direct_runs;
-    if (runs_left > 0) continue;
-    source.poll();
-    runs_left = runs_max;
-  }
+  base::name_this_thread(name.data());
+  return name;
 }
 
 }  // namespace
 
 server_group::server_group(libumcg::half& plug, const limits& limits) noexcept
-    : group_(false, plug), limits_(limits) {}
+    : group_(limits.quantum.count() != 0, plug), limits_(limits) {
+  group_.quantum = limits.quantum;
+}
+
+// Without an operation only others can wake this server; if all servers are like that, and there
+// are workers, the last to sleep has it looked at.
+void server_group::park(task& server, const event_source& source) noexcept {
+  std::atomic<bool>& rests = server.serving->rests;
+  const bool may_be_stuck =
+      limits_.deadlock_hints && !source.has_operations() && !group_.woken_from_outside.load();
+  if (may_be_stuck) {
+    rests.store(true);
+    if (live_.load() != 0) diagnosis::suspect_deadlock();
+  }
+  libumcg::park(server, deadline::never());
+  if (may_be_stuck) rests.store(false);
+}
 
 void server_group::serve(event_source& source, unsigned number,
                          std::atomic<std::uint32_t>& started) noexcept {
-  name_thread(number);
-  leave_signals_to_others();
+  const thread_name name = name_thread(number);
+  base::leave_signals_to_others();
   const int failed = libumcg::register_server(group_, 0);
   if (failed == 0) {
     task& self = *libumcg::current_task;
+    std::copy(name.begin(), name.end(), self.name.begin());
     self.user = &source;
     source.attach(self);
     self.serving->sleep = &source;
     self.serving->takes_own_first = true;
+    self.serving->defers_preempted = true;
   }
   started.store(failed == 0 ? 1 : 2);
   base::futex_wake(started);
   if (failed != 0) return;
   task& self = *libumcg::current_task;
-  run_workers(self, source, stopping_);
+  serving_loop(*this, self, source).run();
   libumcg::unregister();
   source.detach();
 }
 
 std::error_code server_group::start(std::vector<std::unique_ptr<event_source>> sources) {
+  if (group_.preemptible) {
+    if (const int failed = libumcg::install_preemption()) {
+      return {failed, std::system_category()};
+    }
+  }
   sources_ = std::move(sources);
   threads_.reserve(sources_.size());
   for (const auto& source : sources_) {
@@ -106,6 +95,18 @@ std::error_code server_group::start(std::vector<std::unique_ptr<event_source>> s
   return {};
 }
 
+counters server_group::counts() const noexcept {
+  counters sums;
+  for (const auto& each : group_.servers) {
+    const task* server = each.load();
+    if (server != nullptr) server->serving->counts.add_to(sums);
+  }
+  const libumcg::carrier_counts carriers = group_.plug->carriers();
+  sums.carriers = carriers.made;
+  sums.spare_carriers = carriers.spare;
+  return sums;
+}
+
 bool server_group::admit() noexcept {
   const std::uint32_t before = live_.fetch_add(1);
   if (limits_.workers_max == 0 || before < limits_.workers_max) return true;
@@ -119,7 +120,6 @@ void server_group::forget() noexcept {
 
 worker server_group::spawn(body work, const worker_options& options, std::error_code& error) {
   error.clear();
-  const libumcg::preempt_guard guard(libumcg::current_task);
   const std::size_t size =
       options.stack_size_bytes != 0 ? options.stack_size_bytes : limits_.stack_size_bytes;
   if (!admit()) {
@@ -133,6 +133,7 @@ worker server_group::spawn(body work, const worker_options& options, std::error_
     return {};
   }
   const std::uint64_t run = record->begin(std::move(work), options.name);
+  const libumcg::preempt_guard library_code(libumcg::current_task);
   libumcg::publish(record->self());
   return {*record, run};
 }

@@ -5,6 +5,7 @@
 // pool of workers.
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -18,6 +19,7 @@
 #include "sched/event_source.hpp"
 #include "sched/worker_record.hpp"
 #include "umcg/body.hpp"
+#include "umcg/counters.hpp"
 #include "umcg/worker.hpp"
 
 namespace umcg::sched {
@@ -25,6 +27,9 @@ namespace umcg::sched {
 struct limits {
   std::size_t stack_size_bytes;
   std::size_t workers_max;  // 0: none
+  bool deadlock_hints = true;
+  // How long a worker may compute while others wait; 0: for ever.
+  std::chrono::nanoseconds quantum{0};
 };
 
 class server_group {
@@ -51,10 +56,16 @@ class server_group {
 
   std::size_t servers() const noexcept { return threads_.size(); }
   std::size_t workers() const noexcept { return live_.load(); }
+  counters counts() const noexcept;
+
+  // For the loop of a server, on its carrier.
+  void park(libumcg::task& server, const event_source& source) noexcept;
+  bool stopping() const noexcept { return stopping_.load(); }
 
  private:
   void serve(event_source& source, unsigned number, std::atomic<std::uint32_t>& started) noexcept;
   worker_record* take_pooled(std::size_t stack_size_bytes) noexcept;
+  worker_record** make_home(std::size_t stack_size_bytes) noexcept;
   worker_record* make_record(std::size_t stack_size_bytes, std::error_code& error) noexcept;
   bool admit() noexcept;  // one live worker more, unless there are too many
   void retire_all() noexcept;

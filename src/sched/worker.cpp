@@ -45,7 +45,7 @@ std::string_view this_worker_name() noexcept {
   if (self == nullptr || self->kind != libumcg::task_kind::worker || self->user == nullptr) {
     return {};
   }
-  return static_cast<const sched::worker_record*>(self->user)->name();
+  return self->name.data();
 }
 
 }  // namespace umcg

@@ -11,6 +11,7 @@ namespace umcg::sched {
 using libumcg::task;
 
 worker_record* server_group::take_pooled(std::size_t stack_size_bytes) noexcept {
+  const libumcg::preempt_guard library_code(libumcg::current_task);
   base::short_guard guard(pool_lock_);
   const auto list = pooled_.find(stack_size_bytes);
   if (list == pooled_.end() || list->second == nullptr) return nullptr;
@@ -25,17 +26,26 @@ void server_group::pool(worker_record& idle) noexcept {
   idle.next = std::exchange(idle.home(), &idle);
 }
 
+// Null: no memory.
+worker_record** server_group::make_home(std::size_t stack_size_bytes) noexcept {
+  try {
+    std::map<std::size_t, worker_record*> fresh{{stack_size_bytes, nullptr}};
+    const libumcg::preempt_guard library_code(libumcg::current_task);
+    base::short_guard guard(pool_lock_);
+    pooled_.merge(fresh);  // allocates nothing
+    return &pooled_.find(stack_size_bytes)->second;
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
+// Outside of library code: who allocates, or makes a thread, may have to wait for another worker.
 worker_record* server_group::make_record(std::size_t stack_size_bytes,
                                          std::error_code& error) noexcept {
   error = std::make_error_code(std::errc::not_enough_memory);
   task* self = libumcg::allocate_task();
   if (self == nullptr) return nullptr;
-  worker_record** home = nullptr;
-  try {
-    base::short_guard guard(pool_lock_);
-    home = &pooled_[stack_size_bytes];
-  } catch (const std::bad_alloc&) {
-  }
+  worker_record** const home = make_home(stack_size_bytes);
   auto* record = home != nullptr ? new (std::nothrow) worker_record(*this, *self, *home) : nullptr;
   if (record == nullptr) {
     libumcg::free_task(*self);

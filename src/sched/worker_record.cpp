@@ -13,6 +13,7 @@ using libumcg::task_state;
 
 std::error_code worker_record::make_thread(std::size_t stack_size_bytes) noexcept {
   self_.user = this;
+  libumcg::be_born_inside(self_);
   return self_.plug.load()->create(self_, stack_size_bytes, main);
 }
 
@@ -23,11 +24,12 @@ void worker_record::end_thread() noexcept {
 
 std::uint64_t worker_record::begin(body work, std::string_view name) noexcept {
   work_ = std::move(work);
-  name_.fill('\0');
-  std::copy_n(name.begin(), std::min(name.size(), name_.size() - 1), name_.begin());
+  self_.name.fill('\0');
+  std::copy_n(name.begin(), std::min(name.size(), self_.name.size() - 1), self_.name.begin());
   self_.generation.fetch_add(1);
   self_.exited = has_exited;
   self_.state.begin(task_state::listed);
+  const libumcg::preempt_guard library_code(libumcg::current_task);
   base::short_guard guard(lock_);
   return ++begun_;
 }
@@ -35,7 +37,8 @@ std::uint64_t worker_record::begin(body work, std::string_view name) noexcept {
 // Runs on the worker's own stack, for the life of its thread.
 void worker_record::main(task& self, task* departed) noexcept {
   libumcg::current_task = &self;
-  libumcg::begin_library_code(self);
+  self.thread_pointer = reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer());
+  libumcg::continue_inside(self);
   libumcg::commit(departed);
   auto& record = *static_cast<worker_record*>(self.user);
   while (!record.retiring_) {
@@ -96,7 +99,7 @@ void worker_record::end_run() noexcept {
 void worker_record::join(std::uint64_t run) noexcept {
   // A worker that is stopped with the lock in its hand would stop its server as well.
   const libumcg::preempt_guard library_code(libumcg::current_task);
-  joiner self{{}, run, nullptr};
+  joiner self{one_shot(libumcg::id_of(self_)), run, nullptr};
   {
     base::short_guard guard(lock_);
     if (ended_ >= run) return;

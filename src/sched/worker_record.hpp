@@ -37,8 +37,6 @@ class worker_record {
 
   libumcg::task& self() noexcept { return self_; }
   worker_record*& home() noexcept { return home_; }
-  std::string_view name() const noexcept { return name_.data(); }
-
   worker_record* next = nullptr;  // owned by the pool
 
  private:
@@ -56,9 +54,8 @@ class worker_record {
   server_group& owner_;
   libumcg::task& self_;
   worker_record*& home_;
-  body work_;                    // passes from the spawner to the worker
-  std::array<char, 32> name_{};  // likewise
-  bool retiring_ = false;        // passes from end_thread() to the worker
+  body work_;              // passes from the spawner to the worker
+  bool retiring_ = false;  // passes from end_thread() to the worker
 
   base::short_lock lock_;
   std::uint64_t begun_ UMCG_GUARDED_BY(lock_) = 0;  // runs are numbered from 1

@@ -7,11 +7,16 @@
 
 namespace umcg::sync {
 
-std::cv_status condition_variable::wait_until(std::unique_lock<mutex>& lock,
-                                              deadline until) noexcept {
+std::cv_status condition_variable::wait_until(std::unique_lock<mutex>& lock, deadline until) {
   UMCG_ASSERT(lock.owns_lock());
+  if (wait_in_queue(lock, until)) return std::cv_status::no_timeout;
+  sched::report_scope_end(until);
+  return std::cv_status::timeout;
+}
+
+bool condition_variable::wait_in_queue(std::unique_lock<mutex>& lock, deadline until) noexcept {
   const libumcg::preempt_guard guard(libumcg::current_task);
-  waiter self;
+  waiter self(wait_reason::condition_variable, this);
   {
     const queue_guard queue(queue_);
     state_.queue();
@@ -20,8 +25,9 @@ std::cv_status condition_variable::wait_until(std::unique_lock<mutex>& lock,
   lock.unlock();
   const auto leave = [this](const queue_guard& queue) { state_.leave(!queue->empty()); };
   const bool notified = wait_in(queue_, self, until, leave) != signal::none;
+  const scope_shield whatever_scopes_say;
   lock.lock();
-  return notified ? std::cv_status::no_timeout : std::cv_status::timeout;
+  return notified;
 }
 
 void condition_variable::notify_one() noexcept {

@@ -7,11 +7,17 @@
 
 namespace umcg::sync {
 
-bool gate::wait_until(deadline until) noexcept {
+bool gate::wait_until(deadline until) {
   if (state_.is_open()) return true;
   if (until.passed()) return false;
+  if (wait_in_queue(until)) return true;
+  sched::report_scope_end(until);
+  return false;
+}
+
+bool gate::wait_in_queue(deadline until) noexcept {
   const libumcg::preempt_guard guard(libumcg::current_task);
-  waiter self;
+  waiter self(wait_reason::gate, this);
   {
     const queue_guard queue(queue_);
     if (!state_.queue()) return true;

@@ -18,16 +18,19 @@ std::uintptr_t caller() noexcept {
 
 }  // namespace
 
-void mutex::lock() noexcept {
+void mutex::lock() {
   const std::uintptr_t self = caller();
-  if (!state_.take(self)) lock_slowly(self, deadline::never());
+  if (state_.take(self) || lock_slowly(self, deadline::never())) return;
+  sched::report_scope_end(deadline::never());
 }
 
 bool mutex::try_lock() noexcept { return state_.take_free(caller()); }
 
-bool mutex::try_lock_until(deadline until) noexcept {
+bool mutex::try_lock_until(deadline until) {
   const std::uintptr_t self = caller();
-  return state_.take(self) || lock_slowly(self, until);
+  if (state_.take(self) || lock_slowly(self, until)) return true;
+  sched::report_scope_end(until);
+  return false;
 }
 
 void mutex::unlock() noexcept {
@@ -40,7 +43,7 @@ bool mutex::lock_slowly(std::uintptr_t self, deadline until) noexcept {
   UMCG_ASSERT((self & mutex_state::flags) == 0);
   UMCG_ASSERT(state_.owner() != self && "a mutex is locked by its owner");
   const libumcg::preempt_guard guard(libumcg::current_task);
-  waiter here(self);
+  waiter here(wait_reason::mutex, &state_, self);
   {
     const queue_guard line(queue_);
     if (state_.take_or_queue(self)) return true;

@@ -7,11 +7,17 @@
 
 namespace umcg::sync {
 
-bool semaphore::acquire_until(deadline until) noexcept {
+bool semaphore::acquire_until(deadline until) {
   if (state_.take()) return true;
   if (until.passed()) return false;
+  if (wait_in_line(until)) return true;
+  sched::report_scope_end(until);
+  return false;
+}
+
+bool semaphore::wait_in_line(deadline until) noexcept {
   const libumcg::preempt_guard guard(libumcg::current_task);
-  waiter self;
+  waiter self(wait_reason::semaphore, this);
   {
     const queue_guard line(queue_);
     if (state_.take_or_queue()) return true;

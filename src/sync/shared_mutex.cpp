@@ -29,18 +29,24 @@ void hand_over(shared_mutex_state& state, const queue_guard& line, waiter_chain&
 
 }  // namespace
 
-bool shared_mutex::try_lock_until(deadline until) noexcept {
-  return state_.take() || wait_in_line(false, until);
+bool shared_mutex::try_lock_until(deadline until) {
+  return state_.take() || lock_slowly(false, until);
 }
 
-bool shared_mutex::try_lock_shared_until(deadline until) noexcept {
-  return state_.take_shared() || wait_in_line(true, until);
+bool shared_mutex::try_lock_shared_until(deadline until) {
+  return state_.take_shared() || lock_slowly(true, until);
+}
+
+bool shared_mutex::lock_slowly(bool as_reader, deadline until) {
+  if (until.passed()) return false;
+  if (wait_in_line(as_reader, until)) return true;
+  sched::report_scope_end(until);
+  return false;
 }
 
 bool shared_mutex::wait_in_line(bool as_reader, deadline until) noexcept {
-  if (until.passed()) return false;
   const libumcg::preempt_guard guard(libumcg::current_task);
-  waiter self(as_reader ? reads : writes);
+  waiter self(wait_reason::shared_mutex, this, as_reader ? reads : writes);
   {
     const queue_guard line(queue_);
     if (as_reader ? state_.take_shared_or_queue() : state_.take_or_queue()) return true;

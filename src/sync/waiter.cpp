@@ -5,6 +5,7 @@
 
 #include "base/futex.hpp"
 #include "libumcg/scheduling.hpp"
+#include "libumcg/wait_note.hpp"
 
 namespace umcg::sync {
 
@@ -16,37 +17,94 @@ libumcg::task_reference caller() noexcept {
   return libumcg::refer_to(*self);
 }
 
+// Ends the sleep of a waiter that may be gone by now, and its word with it.
+void rouse(const libumcg::task_reference& task, const std::atomic<std::uint32_t>& word) noexcept {
+  if (task.who != nullptr) {
+    libumcg::wake(task);
+  } else {
+    base::futex_wake(word);
+  }
+}
+
 }  // namespace
 
-waiter::waiter(std::uintptr_t its_mark) noexcept : mark(its_mark), task_(caller()) {}
+waiter::waiter(wait_reason what, const void* subject, std::uintptr_t its_mark) noexcept
+    : mark(its_mark), what_(what), subject_(subject), task_(caller()) {}
 
-signal waiter::wait(deadline until) noexcept {
+waiter::waiter(waiter& whose, std::uintptr_t its_mark) noexcept
+    : mark(its_mark),
+      what_(whose.what_),
+      subject_(whose.subject_),
+      task_(whose.task_),
+      whose_(&whose) {}
+
+bool waiter::claim() noexcept {
+  waiter& whole = whose_ != nullptr ? *whose_ : *this;
+  if (!whole.election_.claim()) return false;
+  whole.claimed_by_ = mark;
+  return true;
+}
+
+// Until one of the bits is set, or the deadline (0).
+std::uint32_t waiter::wait_for(std::uint32_t bits, deadline until) noexcept {
+  const libumcg::noted_wait note(
+      task_.who,
+      {.reason = what_, .subject = reinterpret_cast<std::uintptr_t>(subject_), .until = until});
   for (;;) {
-    const signal received = state_.received();
-    if (received != signal::none || until.passed()) return received;
+    const std::uint32_t now = state_.look();
+    if ((now & bits) != 0 || until.passed()) return now & bits;
     // Either may return early.
     if (task_.who != nullptr) {
       libumcg::wait(*task_.who, until);
     } else {
-      base::futex_wait(state_.word(), 0, until);
+      base::futex_wait(state_.word(), now, until);
     }
   }
 }
 
-void waiter::send(signal what) noexcept {
-  const libumcg::task_reference task = task_;
-  state_.send(what);
-  if (task.who != nullptr) {
-    libumcg::wake(task);
-  } else {
-    base::futex_wake(state_.word());
+signal waiter::wait(deadline until) noexcept {
+  const deadline end = sched::bounded(until);
+  sched::wait_slot* const slot = sched::slot_here();
+  if (slot == nullptr) return waiter_state::signal_of(wait_for(waiter_state::signals, end));
+  slot->offer(*this);
+  std::uint32_t received = 0;
+  if (!sched::cancelled_here()) {
+    received = wait_for(waiter_state::signals | waiter_state::interrupted, end);
   }
+  if (!slot->withdraw(*this)) wait_for(waiter_state::interrupted, deadline::never());
+  return waiter_state::signal_of(received);
+}
+
+signal waiter::wait_for_signal() noexcept {
+  return waiter_state::signal_of(wait_for(waiter_state::signals, deadline::never()));
+}
+
+void waiter::send(signal what) noexcept {
+  waiter& told = whose_ != nullptr ? *whose_ : *this;
+  const libumcg::task_reference task = task_;
+  const std::atomic<std::uint32_t>& word = told.state_.word();
+  told.state_.send(what);
+  rouse(task, word);
+}
+
+void waiter::interrupt() noexcept {
+  const libumcg::task_reference task = task_;
+  const std::atomic<std::uint32_t>& word = state_.word();
+  state_.interrupt();
+  rouse(task, word);
 }
 
 void waiter_chain::add(waiter& last) noexcept {
   last.next_ = nullptr;
   (first_ == nullptr ? first_ : last_->next_) = &last;
   last_ = &last;
+}
+
+void waiter_chain::add_claimed(waiter* all) noexcept {
+  while (all != nullptr) {
+    waiter& each = *std::exchange(all, all->next_);
+    if (each.claim()) add(each);
+  }
 }
 
 void waiter_chain::send(signal what) noexcept {

@@ -67,6 +67,10 @@ class interleaved_atomic {
     contract::simulation::point();
     return value_.fetch_sub(by);
   }
+  T fetch_or(T bits) noexcept {
+    contract::simulation::point();
+    return value_.fetch_or(bits);
+  }
   T operator++() noexcept { return fetch_add(1) + 1; }
   T operator--() noexcept { return fetch_sub(1) - 1; }
   operator T() const noexcept { return load(); }  // NOLINT

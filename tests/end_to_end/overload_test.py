@@ -166,6 +166,35 @@ class Overload(unittest.TestCase):
                 used.append(server.cpu_seconds() - before)
         self.assertLessEqual(min(used), 0.03)
 
+    def test_connections_that_wait_too_long_are_closed(self):
+        """While those that the server has are served on; and later ones are accepted again."""
+        for reactor in ("io_uring", "epoll"):
+            with Httpd(PROGRAM, "--servers", "1", "--reactor", reactor, descriptors=64) as server:
+                held = [server.connect() for _ in range(64)]
+                for peer in held:
+                    peer.sendall(request())
+                self.assertTrue(is_whole(read_response(held[0])))
+                closed = held[-1]  # of those that found no descriptor
+                self.assertEqual(self.read_to_end(closed), b"")
+                held[0].sendall(request())
+                self.assertTrue(is_whole(read_response(held[0])), "it was not served on")
+                for peer in held:
+                    peer.close()
+                with server.connect() as later:
+                    later.sendall(request())
+                    self.assertTrue(is_whole(read_response(later)))
+                server.terminate()
+                status, complaints = server.wait()
+                self.assertEqual(status, 0)
+                self.assertIn("connections that waited", complaints)
+                self.assertLess(len(complaints.splitlines()), 20, complaints)
+
+    def read_to_end(self, peer):
+        try:
+            return peer.recv(65536)
+        except ConnectionResetError:
+            return b""
+
     def test_a_flood_that_goes_away_unserved(self):
         """Connections that are reset while they wait to be accepted, again and again."""
         with Httpd(PROGRAM, "--servers", "2", descriptors=128) as server:

@@ -23,6 +23,7 @@
 
 #include "model/explorer.hpp"
 #include "model/verdict_table.hpp"
+#include "model/waiting_line.hpp"
 #include "umcg/sync/gate_state.hpp"
 #include "umcg/sync/semaphore_state.hpp"
 #include "umcg/sync/shared_mutex_state.hpp"
@@ -76,24 +77,9 @@ struct line_scene {
   std::uint8_t written;
   std::uint8_t queued;
   std::uint8_t wrong;
-  std::uint8_t length;
-  std::uint8_t line[callers_most];
+  waiting_line<callers_most> line;
   caller callers[callers_most];
   auto operator<=>(const line_scene&) const = default;
-
-  bool remove(int who) {
-    int at = 0;
-    while (at < length && line[at] != who) ++at;
-    if (at == length) return false;
-    for (--length; at < length; ++at) line[at] = line[at + 1];
-    line[length] = 0;
-    return true;
-  }
-  std::uint8_t pop() {
-    const int first = line[0];
-    remove(first);
-    return static_cast<std::uint8_t>(1U << first);
-  }
 };
 
 struct semaphores {
@@ -117,13 +103,13 @@ struct semaphores {
   static bool let_go(real& word, role) { return word.give(1); }
   // Takes out of the line who goes on, which is not empty. False: it has to try again.
   static bool hand_over(line_scene& now, role, std::uint8_t& taken) {
-    taken = now.pop();
-    const bool more = now.length != 0;
+    taken = bit(now.line.pop());
+    const bool more = !now.line.empty();
     return make(now, [more](real& word) { return word.give_rest(0, more), true; });
   }
   static void let_go_alone(line_scene& now, role) { ++now.count; }
   static void leave(line_scene& now, std::uint8_t& /*taken*/, bool /*lets_in*/) {
-    const bool more = now.length != 0;
+    const bool more = !now.line.empty();
     make(now, [more](real& word) { return word.leave(more), true; });
   }
   static bool is_crowded(const int (&inside_of)[6]) { return inside_of[taker] > units; }
@@ -156,16 +142,16 @@ struct shared_mutexes {
   }
   static std::uint8_t take_readers(line_scene& now, std::uint8_t& taken) {
     std::uint8_t count = 0;
-    for (; now.length != 0 && now.callers[now.line[0]].plays == reader; ++count) {
-      taken = static_cast<std::uint8_t>(taken | now.pop());
+    for (; !now.line.empty() && now.callers[now.line.first()].plays == reader; ++count) {
+      taken = static_cast<std::uint8_t>(taken | bit(now.line.pop()));
     }
     return count;
   }
   static bool hand_over(line_scene& now, role as, std::uint8_t& taken) {
     if (as == reader && now.count != 1) return false;
     const std::uint8_t readers = take_readers(now, taken);
-    if (readers == 0) taken = now.pop();
-    const bool more = now.length != 0;
+    if (readers == 0) taken = bit(now.line.pop());
+    const bool more = !now.line.empty();
     return make(now, [=](real& word) { return word.hand_over(readers, more), true; });
   }
   static void let_go_alone(line_scene& now, role as) {
@@ -173,7 +159,7 @@ struct shared_mutexes {
   }
   static void leave(line_scene& now, std::uint8_t& taken, bool lets_in) {
     const std::uint8_t count = now.written != 0 || !lets_in ? 0 : take_readers(now, taken);
-    const bool more = now.length != 0;
+    const bool more = !now.line.empty();
     make(now, [=](real& word) { return word.leave(count, more), true; });
   }
   static bool is_crowded(const int (&inside_of)[6]) {
@@ -210,12 +196,13 @@ struct wait_groups {
   }
   static bool hand_over(line_scene& now, role, std::uint8_t& taken) {
     const bool opens = make(now, [](real& word) { return word.take_queued(1); });
-    while (opens && now.length != 0) taken = static_cast<std::uint8_t>(taken | now.pop());
+    while (opens && !now.line.empty())
+      taken = static_cast<std::uint8_t>(taken | bit(now.line.pop()));
     return true;
   }
   static void let_go_alone(line_scene& now, role) { --now.count; }
   static void leave(line_scene& now, std::uint8_t& /*taken*/, bool /*lets_in*/) {
-    const bool more = now.length != 0;
+    const bool more = !now.line.empty();
     make(now, [more](real& word) { return word.leave(more), true; });
   }
   // Nobody has waited long enough before the last part is done.
@@ -285,7 +272,7 @@ class line_model {
       busy += each.at != idle || each.left != 0 ? 1 : 0;
     }
     if (Primitive::is_crowded(inside_of)) next.wrong = crowded;
-    if (next.length != 0 && next.callers[next.line[0]].plays == reader && next.count != 0) {
+    if (!next.line.empty() && next.callers[next.line.first()].plays == reader && next.count != 0) {
       next.wrong = kept_out;
     }
     for (const caller& each : next.callers) {
@@ -297,7 +284,7 @@ class line_model {
 
   // It came and found what it wanted.
   void goes_in(state& next, int i) const {
-    if (next.length != 0) next.wrong = overtaken;
+    if (!next.line.empty()) next.wrong = overtaken;
     for (caller& each : next.callers) {
       if (each.at == opens_line) each.passed_on = 1;
     }
@@ -350,13 +337,13 @@ class line_model {
       next = before;
       next.queued = next.count == 0 && next.written == 0 ? 0 : 1;
     }
-    next.line[next.length++] = static_cast<std::uint8_t>(i);
+    next.line.push_back(i);
     next.callers[i].at = waits;
   }
 
   void leave(state& next, int i) const {
     caller& me = next.callers[i];
-    if (!next.remove(i)) {
+    if (!next.line.remove(i)) {
       me.at = lacks(without::looking_whether_taken) ? idle : pinned;
       return;
     }
@@ -402,7 +389,7 @@ class line_model {
 
   void hand_over(state& next, caller& me) const {
     const role as = role_in(me);
-    if (next.length == 0) {
+    if (next.line.empty()) {
       me.at = inside;
       if (!lacks(without::letting_go_before_a_look)) return;
       Primitive::let_go_alone(next, as);

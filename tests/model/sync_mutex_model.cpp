@@ -19,6 +19,7 @@
 
 #include "model/explorer.hpp"
 #include "model/verdict_table.hpp"
+#include "model/waiting_line.hpp"
 #include "umcg/sync/mutex_state.hpp"
 
 namespace umcg::model {
@@ -76,9 +77,8 @@ struct mutex_scene {
   };
 
   std::uint8_t word;
-  std::uint8_t length;
   std::uint8_t wrong;
-  std::uint8_t line[lockers_most];
+  waiting_line<lockers_most> line;
   locker lockers[lockers_most];
   auto operator<=>(const mutex_scene&) const = default;
 
@@ -88,20 +88,6 @@ struct mutex_scene {
     const auto result = move(real);
     word = static_cast<std::uint8_t>(real.look());
     return result;
-  }
-
-  void push_back(int who) { line[length++] = static_cast<std::uint8_t>(who); }
-  void push_front(int who) {
-    for (int at = length++; at > 0; --at) line[at] = line[at - 1];
-    line[0] = static_cast<std::uint8_t>(who);
-  }
-  bool remove(int who) {
-    int at = 0;
-    while (at < length && line[at] != who) ++at;
-    if (at == length) return false;
-    for (--length; at < length; ++at) line[at] = line[at + 1];
-    line[length] = 0;
-    return true;
   }
 };
 
@@ -261,7 +247,7 @@ class mutex_model {
     }
     can("gets in line", [&](state& next, locker& me) {
       next.word |= mutex_state::queued;
-      next.push_back(i);
+      next.line.push_back(i);
       me.at = waits;
     });
   }
@@ -269,7 +255,7 @@ class mutex_model {
   void get_in_line(state& next, int i) const {
     const auto move = [i](mutex_state& real) { return real.take_or_queue(name(i)); };
     if (next.make(move)) return takes(next, i);
-    next.push_back(i);
+    next.line.push_back(i);
     next.lockers[i].at = waits;
   }
 
@@ -302,12 +288,12 @@ class mutex_model {
   void leave(state& next, int i) const {
     locker& me = next.lockers[i];
     const bool demanded = me.at == withdraws;
-    if (!next.remove(i)) {
+    if (!next.line.remove(i)) {
       me.at = demanded ? pinned_again : pinned;
       if (lacks(without::looking_whether_taken)) gives_up(me);
       return;
     }
-    const bool more = next.length != 0;
+    const bool more = !next.line.empty();
     const std::uint8_t before = next.word;
     next.make([demanded, more](mutex_state& real) {
       demanded ? real.withdraw(more) : real.leave(more);
@@ -322,7 +308,7 @@ class mutex_model {
     const auto move = [i](mutex_state& real) { return real.take_or_demand(name(i)); };
     if (next.make(move)) return takes(next, i);
     if (lacks(without::demanding)) next.word &= static_cast<std::uint8_t>(~mutex_state::handing);
-    next.push_front(i);
+    next.line.push_front(i);
     next.lockers[i].heard = nothing;
     next.lockers[i].at = demands;
   }
@@ -365,16 +351,15 @@ class mutex_model {
   }
 
   void let_go_to(state& next, locker& me) const {
-    if (next.length == 0) {
+    if (next.line.empty()) {
       me.at = unlocks;
       if (!lacks(without::letting_go_before_a_look)) return;
       next.word &= mutex_state::flags;
       me.at = opens_line;
       return;
     }
-    const int first = next.line[0];
-    next.remove(first);
-    const bool more = next.length != 0;
+    const int first = next.line.pop();
+    const bool more = !next.line.empty();
     const auto move = [first, more](mutex_state& real) {
       return real.let_go_to(name(first), more);
     };

@@ -44,7 +44,7 @@ class Meson(unittest.TestCase):
         found = self.counted(self.record("FAIL", "what it said"))
         self.assertEqual(str(found), "2 passed, 1 failed, 2 skipped")
         self.assertEqual(found.skip_reasons, ["a.four: needs root", "a.DISABLED_five: disabled"])
-        self.assertEqual(found.failures, [("unit-a (FAIL)", "what it said")])
+        self.assertEqual(found.failures, [("unit-a: a.three", "no")])
 
     def test_program_that_dies_is_a_failure(self):
         for result in ("FAIL", "TIMEOUT", "ERROR", "INTERRUPT"):
@@ -56,7 +56,9 @@ class Meson(unittest.TestCase):
 
     def test_report_that_was_cut_off(self):
         (self.folder / "unit-a.xml").write_text(REPORT[:200])
-        self.assertEqual(str(self.counted(self.record("TIMEOUT"))), "0 passed, 1 failed")
+        found = self.counted(self.record("TIMEOUT", "what it said"))
+        self.assertEqual(str(found), "0 passed, 1 failed")
+        self.assertEqual(found.failures, [("unit-a (TIMEOUT)", "what it said")])
 
     def test_old_reports_are_forgotten(self):
         (self.folder / "unit-a.xml").write_text(REPORT)

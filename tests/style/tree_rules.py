@@ -7,17 +7,26 @@ from pathlib import PurePosixPath
 
 from source import Finding
 
-LAYERS = ("base", "libumcg", "kernel", "sched", "io", "sync", "net", "tls", "http")
+LAYERS = ("base", "libumcg", "kernel", "diagnosis", "sched", "io", "sync", "net", "os", "tls",
+          "http", "posix")
 # The public headers that do not lie in a folder of their layer.
 PUBLIC_LAYERS = {
     "deadline.hpp": "base",
+    "cancellation.hpp": "sched",
+    "deadline_scope.hpp": "sched",
+    "scope_state.hpp": "sched",
+    "task_group.hpp": "sync",
     "libumcg.h": "libumcg",
+    "hand_off.hpp": "libumcg",
     "blocking_region.hpp": "libumcg",
+    "counters.hpp": "libumcg",
+    "diagnosis.hpp": "diagnosis",
     "body.hpp": "sched",
     "group.hpp": "io",
     "worker.hpp": "sched",
     "http.hpp": "http",
     "sync.hpp": "sync",
+    "posix.hpp": "posix",
 }
 README = "README.md"
 README_PROGRAM = "apps/hello/main.cpp"

@@ -20,6 +20,8 @@ struct limits {
   // All chunk extensions of one body together. Beyond: 400.
   std::size_t chunk_extension_bytes = 4096;
 
+  // From a connection's start to the end of its TLS handshake. Then: close.
+  std::chrono::milliseconds handshake_duration = std::chrono::seconds(10);
   // From a connection's start, or its last response, to the first byte of a request. Then: close.
   std::chrono::milliseconds keep_alive_duration = std::chrono::seconds(60);
   // From a request's first byte to the end of its head. Then: 408.

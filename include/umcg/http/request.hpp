@@ -18,10 +18,12 @@
 
 #include "umcg/deadline.hpp"
 #include "umcg/http/request_head.hpp"
-#include "umcg/net/stream.hpp"
+#include "umcg/net/endpoint.hpp"
+#include "umcg/tls/peer_identity.hpp"
 
 namespace umcg::http {
 
+class peer_stream;
 struct route;
 
 // Names a request in log lines: the connection's number within the service and the request's within
@@ -72,6 +74,10 @@ class request {
   umcg::deadline deadline() const noexcept { return deadline_; }
   // Unspecified for a request that came from no connection, or whose peer has gone.
   net::endpoint remote_endpoint() const;
+  // Whether it came over TLS.
+  bool secure() const noexcept;
+  // Of the client's certificate. Empty: it has shown none, or there is no TLS.
+  std::optional<tls::peer_identity> client_identity() const;
   const request_id& id() const noexcept { return id_; }
 
  private:
@@ -90,7 +96,7 @@ class request {
   const route* route_ = nullptr;
   std::array<slice, parameters_max> parameters_;
   std::string decoded_;
-  const net::stream* peer_ = nullptr;
+  const peer_stream* peer_ = nullptr;
   umcg::deadline deadline_;
   request_id id_;
 };

@@ -13,10 +13,16 @@
 // for a value, are served in the order in which they came, and nobody overtakes them. What the
 // sender did before is seen by who has received the value.
 //
-// Exceptions. Values are copied and moved, one at a time, while the channel is locked for others.
+// Exceptions. Values are copied and moved, one at a time, while the channel is locked for others;
+// the value of a sender that waits for room, if that cannot throw, by whoever makes the room.
 // If that throws, the exception leaves the call, and the channel is as it was before: a value that
 // could not be put in is not in it, one that could not be taken out is still the next, in the state
 // in which its move left it. Values' constructors must not use the channel.
+//
+// Scopes. A wait that a scope around the caller ends throws, as umcg/sync.hpp says; a value that
+// was to be sent was not touched, and none was received.
+//
+// Waiting for several channels: umcg/sync/select.hpp.
 //
 // Thread safety: all functions may be called at any time. A channel may be destroyed when every
 // receive that waited has returned and no other call will be made, even if the send() has not
@@ -47,7 +53,7 @@ class channel {
   channel& operator=(const channel&) = delete;
   ~channel() {
     for (std::size_t left = core_.size(); left > 0; --left) {
-      core_.begin_receiving(deadline::never());
+      core_.try_begin(channel_end::receive);
       taking(core_).destroy(head());
     }
   }
@@ -77,8 +83,8 @@ class channel {
   // received also when the deadline has passed.
   std::optional<T> receive_until(deadline until, channel_result& result) {
     std::optional<T> value;
-    result = core_.begin_receiving(until);
-    if (result == channel_result::done) taking(core_).move(head(), value);
+    result = core_.begin(channel_end::receive, until);
+    if (result == channel_result::done) take_into(value);
     return value;
   }
   std::optional<T> receive_until(deadline until) {
@@ -105,6 +111,11 @@ class channel {
   std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
+  template <class>
+  friend class receive_case;
+  template <class, class>
+  friend class send_case;
+
   struct place {
     alignas(T) std::byte bytes[sizeof(T)];
   };
@@ -148,6 +159,22 @@ class channel {
     bool done_ = false;
   };
 
+  template <class Value>
+  class ready final : public ready_value {
+   public:
+    ready(channel& to, Value&& value) noexcept : to_(to), value_(std::forward<Value>(value)) {}
+    void put(std::size_t at) noexcept override {
+      new (to_.places_[at].bytes) T(std::forward<Value>(value_));
+      was_put_ = true;
+    }
+    bool was_put() const noexcept { return was_put_; }
+
+   private:
+    channel& to_;
+    Value&& value_;
+    bool was_put_ = false;
+  };
+
   static constexpr deadline at_once() noexcept {
     return deadline(deadline::clock::time_point::min());
   }
@@ -156,12 +183,24 @@ class channel {
 
   template <class Value>
   channel_result put(deadline until, Value&& value) {
-    const channel_result result = core_.begin_sending(until);
-    if (result == channel_result::done) {
-      putting(core_).construct(places_[core_.tail()].bytes, std::forward<Value>(value));
+    if constexpr (std::is_nothrow_constructible_v<T, Value&&>) {
+      ready<Value> held(*this, std::forward<Value>(value));
+      const channel_result result = core_.begin(channel_end::send, until, &held);
+      if (result == channel_result::done && !held.was_put()) put_in(std::forward<Value>(value));
+      return result;
+    } else {
+      const channel_result result = core_.begin(channel_end::send, until);
+      if (result == channel_result::done) put_in(std::forward<Value>(value));
+      return result;
     }
-    return result;
   }
+
+  // Of one who owns the ring, and no longer does then.
+  template <class Value>
+  void put_in(Value&& value) {
+    putting(core_).construct(places_[core_.tail()].bytes, std::forward<Value>(value));
+  }
+  void take_into(std::optional<T>& value) { taking(core_).move(head(), value); }
 
   std::unique_ptr<place[]> places_;
   channel_core core_;

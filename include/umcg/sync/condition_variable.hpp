@@ -26,13 +26,14 @@ class condition_variable {
   // Unlocks the mutex, which the caller owns, blocks until notified, and locks it again. A
   // notification between the unlocking and the waiting is not lost. Does not return without a
   // notification; but when it returns, others may have changed again what was waited for: loop, or
-  // pass a predicate. No errors.
-  void wait(std::unique_lock<mutex>& lock) noexcept { wait_until(lock, deadline::never()); }
+  // pass a predicate. Errors: those of a scope around the caller (umcg/sync.hpp); the
+  // mutex is locked again then too.
+  void wait(std::unique_lock<mutex>& lock) { wait_until(lock, deadline::never()); }
 
   // The same until the deadline: then timeout. Locks the mutex again in any case, and blocks for
-  // that beyond the deadline. A notification is never lost by a deadline: who was chosen by
-  // notify_one() returns no_timeout.
-  std::cv_status wait_until(std::unique_lock<mutex>& lock, deadline until) noexcept;
+  // that beyond the deadline and whatever scopes say. A notification is never lost by a deadline:
+  // who was chosen by notify_one() returns no_timeout. Errors as wait().
+  std::cv_status wait_until(std::unique_lock<mutex>& lock, deadline until);
 
   // Waits until `holds()`, called with the mutex locked. An exception of it leaves the wait.
   template <class Predicate>
@@ -54,6 +55,8 @@ class condition_variable {
   void notify_all() noexcept;
 
  private:
+  bool wait_in_queue(std::unique_lock<mutex>& lock, deadline until) noexcept;
+
   condition_state state_;
   wait_queue queue_;
 };

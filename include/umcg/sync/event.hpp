@@ -25,11 +25,11 @@ class event {
   void reset() noexcept { gate_.shut(); }
   bool is_set() const noexcept { return gate_.is_open(); }
 
-  // Blocks until the event is set. No errors.
-  void wait() noexcept { gate_.wait_until(deadline::never()); }
+  // Blocks until the event is set. Errors: those of a scope around the caller (umcg/sync.hpp).
+  void wait() { gate_.wait_until(deadline::never()); }
   // The same until the deadline: false, and it was not set in that time. True also for a deadline
-  // that has passed, if the event is set.
-  bool wait_until(deadline until) noexcept { return gate_.wait_until(until); }
+  // that has passed, if the event is set. Errors as wait().
+  bool wait_until(deadline until) { return gate_.wait_until(until); }
 
  private:
   gate gate_;

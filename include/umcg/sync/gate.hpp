@@ -16,13 +16,14 @@ class gate {
   explicit constexpr gate(std::uint64_t count) noexcept : state_(count) {}
 
   bool is_open() const noexcept { return state_.is_open(); }
-  bool wait_until(deadline until) noexcept;
+  bool wait_until(deadline until);
   void add(std::uint64_t count) noexcept;
   void shut() noexcept { state_.shut(); }
   void take(std::uint64_t count) noexcept;
   void open() noexcept;
 
  private:
+  bool wait_in_queue(deadline until) noexcept;
   bool take_queued(std::uint64_t count) noexcept;
 
   gate_state state_;

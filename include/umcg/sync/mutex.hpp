@@ -30,15 +30,15 @@ class mutex {
   mutex& operator=(const mutex&) = delete;
 
   // Blocks until the mutex is the caller's, which must not own it already (that is reported, and
-  // ends the program). No errors.
-  void lock() noexcept;
+  // ends the program). Errors: those of a scope around the caller (umcg/sync.hpp).
+  void lock();
 
   // Never blocks. False: it is taken.
   bool try_lock() noexcept;
 
   // Blocks until the mutex is the caller's, or until the deadline: false. A free mutex is taken
-  // also when the deadline has passed.
-  bool try_lock_until(deadline until) noexcept;
+  // also when the deadline has passed. Errors as lock().
+  bool try_lock_until(deadline until);
 
   // Never blocks. Only for the worker or thread that owns the mutex: anybody else is reported, and
   // ends the program.

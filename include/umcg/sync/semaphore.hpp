@@ -22,15 +22,16 @@ class semaphore {
   semaphore(const semaphore&) = delete;
   semaphore& operator=(const semaphore&) = delete;
 
-  // Takes a unit; blocks until it has one. No errors.
-  void acquire() noexcept { acquire_until(deadline::never()); }
+  // Takes a unit; blocks until it has one. Errors: those of a scope around the caller
+  // (umcg/sync.hpp).
+  void acquire() { acquire_until(deadline::never()); }
 
   // Never blocks. False: there is none.
   bool try_acquire() noexcept { return state_.take(); }
 
   // Takes a unit; blocks until it has one, or until the deadline: false, and no unit was taken. A
-  // unit that is there is taken also when the deadline has passed.
-  bool acquire_until(deadline until) noexcept;
+  // unit that is there is taken also when the deadline has passed. Errors as acquire().
+  bool acquire_until(deadline until);
 
   // Gives units, which need not have been taken before. Never blocks. More than 2^63 units at once
   // end the program.
@@ -40,6 +41,8 @@ class semaphore {
   std::uint64_t available() const noexcept { return state_.units(); }
 
  private:
+  bool wait_in_line(deadline until) noexcept;
+
   semaphore_state state_;
   wait_queue queue_;
 };

@@ -26,23 +26,25 @@ class shared_mutex {
   shared_mutex(const shared_mutex&) = delete;
   shared_mutex& operator=(const shared_mutex&) = delete;
 
-  // Blocks until the mutex is the caller's alone. No errors.
-  void lock() noexcept { try_lock_until(deadline::never()); }
+  // Blocks until the mutex is the caller's alone. Errors: those of a scope around the caller
+  // (umcg/sync.hpp).
+  void lock() { try_lock_until(deadline::never()); }
   // Never blocks. False: it is taken, or others wait for it.
   bool try_lock() noexcept { return state_.take(); }
   // Blocks until the mutex is the caller's alone, or until the deadline: false. One that is free is
-  // taken also when the deadline has passed.
-  bool try_lock_until(deadline until) noexcept;
+  // taken also when the deadline has passed. Errors as lock().
+  bool try_lock_until(deadline until);
   // Never blocks. A mutex that nobody has locked is reported, and ends the program.
   void unlock() noexcept;
 
   // The same, together with other readers.
-  void lock_shared() noexcept { try_lock_shared_until(deadline::never()); }
+  void lock_shared() { try_lock_shared_until(deadline::never()); }
   bool try_lock_shared() noexcept { return state_.take_shared(); }
-  bool try_lock_shared_until(deadline until) noexcept;
+  bool try_lock_shared_until(deadline until);
   void unlock_shared() noexcept;
 
  private:
+  bool lock_slowly(bool as_reader, deadline until);
   bool wait_in_line(bool as_reader, deadline until) noexcept;
 
   shared_mutex_state state_;

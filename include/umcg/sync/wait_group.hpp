@@ -33,11 +33,11 @@ class wait_group {
   // blocks. More than are to be done end the program.
   void done(std::uint64_t count = 1) noexcept { gate_.take(count); }
 
-  // Blocks until nothing is to be done. No errors.
-  void wait() noexcept { gate_.wait_until(deadline::never()); }
+  // Blocks until nothing is to be done. Errors: those of a scope around the caller (umcg/sync.hpp).
+  void wait() { gate_.wait_until(deadline::never()); }
   // The same until the deadline: false, and something was to be done all that time. True also for a
-  // deadline that has passed, if nothing is to be done.
-  bool wait_until(deadline until) noexcept { return gate_.wait_until(until); }
+  // deadline that has passed, if nothing is to be done. Errors as wait().
+  bool wait_until(deadline until) { return gate_.wait_until(until); }
 
  private:
   gate gate_;

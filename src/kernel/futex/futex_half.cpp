@@ -15,6 +15,7 @@
 #include "base/futex.hpp"
 #include "base/queue_signal.hpp"
 #include "base/raw_syscall.hpp"
+#include "base/signal_mask.hpp"
 #include "libumcg/scheduling.hpp"
 
 namespace umcg::kernel::futex {
@@ -57,6 +58,7 @@ task* await_turn(task& self) noexcept {
 void* created_worker_main(void* argument) {
   task& self = *static_cast<task*>(argument);
   threaded& mine = of(self);
+  base::leave_signals_to_others();
   mine.kernel_thread.store(own_kernel_thread());
   mine.entry(self, await_turn(self));
   return nullptr;
@@ -68,8 +70,9 @@ class futex final : public libumcg::half {
  public:
   std::string_view name() const noexcept override { return "futex"; }
 
-  void attach(task& self) noexcept override {
+  int attach(task& self) noexcept override {
     renew(self).kernel_thread.store(own_kernel_thread());
+    return 0;
   }
   void detach(task& /*self*/) noexcept override {}
 
@@ -113,6 +116,11 @@ class futex final : public libumcg::half {
     return base::sleep_until_set(self.roused, until);
   }
   void rouse(task& sleeper) noexcept override { base::set_and_wake(sleeper.roused); }
+
+  libumcg::whereabouts find(const task& copy) const noexcept override {
+    const auto& its = *reinterpret_cast<const threaded*>(copy.half_storage.data());
+    return {.kernel_thread = its.kernel_thread.load()};
+  }
 
   std::error_code interrupt(task& worker, siginfo_t& signal) noexcept override {
     return make_error(base::queue_signal(of(worker).kernel_thread.load(), signal));

@@ -95,7 +95,7 @@ class native final : public libumcg::half {
 
   std::string_view name() const noexcept override { return "native"; }
 
-  void attach(task& self) noexcept override;
+  int attach(task& self) noexcept override;
   void detach(task& self) noexcept override;
   task* enter(task& self) noexcept override;
   void go_home(task& worker) noexcept override;
@@ -115,6 +115,9 @@ class native final : public libumcg::half {
     return make_error(base::queue_signal(of(worker).kernel_thread.load(), signal));
   }
 
+  std::string configure(const hand_off_options& /*options*/) override {
+    return "hand-off by the kernel";
+  }
   void ignore_blocking(task& self) noexcept override;
   void notice_blocking(task& self) noexcept override;
 
@@ -143,13 +146,14 @@ void native::prepare_worker(threaded& its) noexcept {
   idle_.bind(its.kernel);
 }
 
-void native::attach(task& self) noexcept {
+int native::attach(task& self) noexcept {
   threaded& mine = renew(self);
   mine.kernel_thread.store(own_kernel_thread());
   if (self.kind == task_kind::worker) prepare_worker(mine);  // registers in enter()
-  if (self.kind != task_kind::server) return;
+  if (self.kind != task_kind::server) return 0;
   mine.kernel.state.begin(kernel_state::running);
   UMCG_ASSERT(calls_.ctl(register_thread, &mine.kernel) == 0);
+  return 0;
 }
 
 // A worker is idle|locked here, sent home: the kernel neither looks at the state of a thread that
@@ -178,6 +182,8 @@ void* native::created_worker_main(void* argument) {
 }
 
 std::error_code native::create(task& worker, std::size_t stack_size_bytes, entry_function entry) {
+  // This kernel takes no worker's server away while it makes a thread.
+  const libumcg::preempt_guard library_code(libumcg::current_task);
   threaded& its = renew(worker);
   its.entry = entry;
   prepare_worker(its);

@@ -2,17 +2,27 @@
 #include "kernel/usermode/carrier.hpp"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/rseq.h>
 #include <sys/syscall.h>
 
 #include <memory>
 #include <new>
+#include <utility>
 
+#include "base/detached_thread.hpp"
 #include "base/futex.hpp"
 #include "base/raw_syscall.hpp"
 #include "base/short_lock.hpp"
+#include "base/signal_mask.hpp"
 #include "base/thread_sanitizer.hpp"
+#include "kernel/usermode/affinity.hpp"
+#include "kernel/usermode/alternate_stack.hpp"
+#include "kernel/usermode/recalls.hpp"
+#include "kernel/usermode/spares.hpp"
 #include "kernel/usermode/thread_identity.hpp"
+#include "kernel/usermode/watch.hpp"
 #include "libumcg/scheduling.hpp"
 
 namespace umcg::kernel::usermode {
@@ -21,49 +31,61 @@ using libumcg::task;
 
 namespace {
 
-constexpr std::size_t loop_stack_bytes = std::size_t{64} << 10;
+constexpr std::size_t stack_bytes = std::size_t{64} << 10;
 
-// Carriers that host nobody and are nobody's home, and loops that no carrier has. Never destroyed:
-// both go on after static objects have gone.
-struct reserve {
+// Carriers that no kernel thread is at the moment, for later ones. Never destroyed: used after
+// static objects have gone.
+struct unused_carriers {
   base::short_lock lock;
-  idle_loop* spares UMCG_GUARDED_BY(lock) = nullptr;
-  idle_loop* loops UMCG_GUARDED_BY(lock) = nullptr;
-  std::uint32_t made UMCG_GUARDED_BY(lock) = 0;
+  carrier* homes UMCG_GUARDED_BY(lock) = nullptr;   // with their loops
+  carrier* spares UMCG_GUARDED_BY(lock) = nullptr;  // likewise
 };
-constinit reserve kept;
+constinit unused_carriers unused;
 
-void push(idle_loop*& list, idle_loop& one) noexcept UMCG_REQUIRES(kept.lock) {
-  one.next = list;
-  list = &one;
+void keep(carrier*& list, carrier& one) noexcept UMCG_REQUIRES(unused.lock) {
+  one.after = std::exchange(list, &one);
 }
 
-idle_loop* pop(idle_loop*& list) noexcept UMCG_REQUIRES(kept.lock) {
-  idle_loop* first = list;
-  if (first != nullptr) list = first->next;
+carrier* take(carrier*& list) noexcept UMCG_REQUIRES(unused.lock) {
+  carrier* const first = list;
+  if (first != nullptr) list = first->after;
   return first;
 }
 
-// A child made by fork() has none of these threads.
-void forget_all() noexcept {
-  auto* fresh = new (&kept) reserve;
-  static_cast<void>(fresh);
+const std::uint32_t* own_cpu_number() noexcept {
+  if (__rseq_size == 0) return nullptr;
+  const char* const area = static_cast<const char*>(__builtin_thread_pointer()) + __rseq_offset;
+  return &reinterpret_cast<const struct rseq*>(area)->cpu_id;
 }
 
-bool watches_forks() noexcept {
-  static const bool watching = ::pthread_atfork(nullptr, nullptr, forget_all) == 0;
-  return watching;
+// The calling kernel thread is that carrier from now on.
+void become(carrier& here) noexcept {
+  here.kernel_thread.store(static_cast<pid_t>(base::raw_syscall(SYS_gettid)));
+  here.status.open();
+  here.cpu.store(own_cpu_number());
+  here.thread_pointer.set_up();
+  set_up_alternate_stack();
 }
 
-void call(carrier& idle) noexcept { base::set_and_wake(idle.called); }
+void resign(carrier& here) noexcept {
+  tear_down_alternate_stack();
+  here.bound_to.store(-1);
+  here.runs_as.store(nullptr);
+  here.thread_pointer.tear_down();
+  here.cpu.store(nullptr);
+  here.kernel_thread.store(0);
+}
 
 // Continues the task that the carrier was called for. Returns what has left the carrier when it
 // hosts nobody again.
-task* host(idle_loop& loop) noexcept {
-  carrier& here = *loop.on;
+task* host(carrier& here) noexcept {
+  idle_loop& loop = *here.loop;
   task* const departed = here.departed;
   hosted& coming = of(*here.next);
   coming.on.pass_to(&here);
+  here.hosts.adopt(here.next, coming.watched);
+  if (coming.watched != nullptr) coming.watched->on.store(&here);
+  note_called(here);
   base::release_order(&coming.saved);
   auto* left = static_cast<task*>(switch_context(&loop.saved, &coming.saved, departed));
   base::acquire_order(&loop.saved);
@@ -72,35 +94,30 @@ task* host(idle_loop& loop) noexcept {
 
 // A server whose context is saved now continues at home, as soon as that hosts nobody.
 void send_home(task& server) noexcept {
-  carrier& home = of(server).own_carrier;
+  carrier& home = *of(server).home;
   home.next = &server;
   home.departed = nullptr;
   if (home.state.want()) call(home);
 }
 
-void wait_for_call(idle_loop& loop) noexcept {
-  carrier& here = *loop.on;
-  if (loop.is_spare) {
-    base::short_guard guard(kept.lock);
-    push(kept.spares, loop);
-  } else if (!here.state.become_available()) {
-    return;
+// What has just left a carrier, its registers saved.
+void let_go(task& left) noexcept {
+  if (left.kind == libumcg::task_kind::server) {
+    send_home(left);
+  } else {
+    libumcg::returned(left);
   }
-  base::sleep_until_set(here.called, deadline::never());
 }
 
-// `left`: who has just left the carrier, its registers saved; null on a new carrier.
-[[noreturn]] void serve_carrier(idle_loop& loop, task* left) noexcept {
+void await_call_home(carrier& here) noexcept {
+  while (!here.calls.take()) base::futex_wait(here.calls.word(), call_state::none);
+}
+
+[[noreturn]] void serve_home(carrier& here, task* left) noexcept {
   for (;;) {
-    if (left != nullptr) {
-      if (left->kind == libumcg::task_kind::server) {
-        send_home(*left);
-      } else {
-        libumcg::returned(*left);
-      }
-    }
-    wait_for_call(loop);
-    left = host(loop);
+    let_go(*left);
+    if (here.state.become_available()) await_call_home(here);
+    left = host(here);
   }
 }
 
@@ -111,109 +128,129 @@ void* resting_main(void* argument) {
   give_up_kernel_identity();
   auto* left = static_cast<task*>(umcg_save_and_exit(&loop.saved, &loop.is_saved));
   base::acquire_order(&loop.saved);
-  serve_carrier(loop, left);
+  serve_home(*loop.on, left);
 }
 
-// Signals meant for the process go to the program's own threads. Faults stay with the worker that
-// makes them, and preemption needs a real-time signal.
-void block_signals_of_others() noexcept {
-  sigset_t blocked;
-  sigfillset(&blocked);
-  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) {
-    sigdelset(&blocked, fault);
-  }
-  for (int real_time = SIGRTMIN; real_time <= SIGRTMAX; ++real_time) {
-    sigdelset(&blocked, real_time);
-  }
-  ::pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
-}
-
-void* spare_main(void* argument) {
-  auto& loop = *static_cast<idle_loop*>(argument);
-  block_signals_of_others();
-  ::pthread_setname_np(::pthread_self(), "umcg-carrier");
-  loop.saved.thread_pointer = __builtin_thread_pointer();
-  loop.on->kernel_thread.store(static_cast<pid_t>(base::raw_syscall(SYS_gettid)));
-  loop.on->thread_pointer.set_up();
-  base::sleep_until_set(loop.on->called, deadline::never());
-  serve_carrier(loop, host(loop));
-}
-
-bool start_thread(void* (*main)(void*), idle_loop& loop, carrier& here) noexcept {
-  pthread_attr_t attributes;
-  ::pthread_attr_init(&attributes);
-  ::pthread_attr_setstacksize(&attributes, loop_stack_bytes);
-  ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_t thread;
-  here.thread_pointer.tell_kernel();
-  const int failed = ::pthread_create(&thread, &attributes, main, &loop);
-  here.thread_pointer.keep_from_kernel();
-  ::pthread_attr_destroy(&attributes);
-  return failed == 0;
-}
-
-idle_loop* take_or_make_loop(carrier& here) noexcept {
-  {
-    base::short_guard guard(kept.lock);
-    if (idle_loop* resting = pop(kept.loops)) return resting;
-  }
-  auto* made = new (std::nothrow) idle_loop;
-  if (made == nullptr) return nullptr;
-  if (!start_thread(resting_main, *made, here)) {
-    delete made;
-    return nullptr;
-  }
-  while (made->is_saved.load() == 0) base::futex_wait(made->is_saved, 0);
-  return made;
-}
-
-bool count_one_more() noexcept {
-  base::short_guard guard(kept.lock);
-  if (kept.made == carriers_max) return false;
-  ++kept.made;
+// False: it was to take a server that its worker has kept.
+bool accepts_call(carrier& here) noexcept {
+  const std::uint64_t token = std::exchange(here.token, 0);
+  if (token == 0) return true;
+  if (!libumcg::take_server(*here.departed, token, here.cause)) return false;
+  note_lost_server(*of(*here.departed).on.get());
+  // Bound to a CPU by the monitor, or when it is called: the next worker does not wait for that.
+  keep_standby(*of(*here.next).watched, -1);
   return true;
 }
 
-// A carrier that is made for its first call and is in no list until it has served that.
-carrier* make_spare(carrier& here) noexcept {
-  if (!count_one_more()) return nullptr;
-  std::unique_ptr<idle_loop> loop(new (std::nothrow) idle_loop);
-  std::unique_ptr<carrier> made(new (std::nothrow) carrier);
-  if (loop != nullptr && made != nullptr) {
-    loop->is_spare = true;
-    loop->on = made.get();
-    made->loop = loop.get();
-    if (start_thread(spare_main, *loop, here)) {
-      static_cast<void>(loop.release());  // the thread has it now
-      return made.release();
-    }
+void* spare_main(void* argument) {
+  carrier& here = *static_cast<carrier*>(argument);
+  const sigset_t others = base::signals_for_others();
+  ::pthread_sigmask(SIG_SETMASK, &others, nullptr);
+  base::name_this_thread("umcg-carrier");
+  here.loop->saved.thread_pointer = __builtin_thread_pointer();
+  become(here);
+  if (std::exchange(here.begins_resting, false)) rest(here);
+  while (await_call(here)) {
+    if (accepts_call(here)) let_go(*host(here));
+    rest(here);
   }
-  base::short_guard guard(kept.lock);
-  --kept.made;
+  resign(here);
+  base::short_guard guard(unused.lock);
+  keep(unused.spares, here);
   return nullptr;
 }
 
-carrier* take_spare(carrier& here, task& server) noexcept {
-  carrier& home = of(server).own_carrier;
-  if (home.state.take()) return &home;
-  {
-    base::short_guard guard(kept.lock);
-    if (idle_loop* spare = pop(kept.spares)) return spare->on;
+bool start_thread(void* (*main)(void*), void* argument, carrier* here) noexcept {
+  if (here != nullptr) here->thread_pointer.tell_kernel();
+  const bool started = base::start_detached_thread(stack_bytes, main, argument) == 0;
+  if (here != nullptr) here->thread_pointer.keep_from_kernel();
+  return started;
+}
+
+// A carrier with a loop that has no stack yet.
+carrier* make_carrier() noexcept {
+  std::unique_ptr<idle_loop> loop(new (std::nothrow) idle_loop);
+  std::unique_ptr<carrier> made(new (std::nothrow) carrier);
+  if (loop == nullptr || made == nullptr) return nullptr;
+  loop->on = made.get();
+  made->loop = loop.release();
+  return made.release();
+}
+
+carrier* take_unused(bool is_home) noexcept {
+  base::short_guard guard(unused.lock);
+  return take(is_home ? unused.homes : unused.spares);
+}
+
+carrier* take_or_make_home() noexcept {
+  if (carrier* const resting = take_unused(true)) return resting;
+  carrier* const made = make_carrier();
+  if (made == nullptr) return nullptr;
+  idle_loop& loop = *made->loop;
+  if (start_thread(resting_main, &loop, nullptr)) {
+    while (loop.is_saved.load() == 0) base::futex_wait(loop.is_saved, 0);
+  } else {
+    delete std::exchange(made->loop, nullptr);
   }
-  return make_spare(here);
+  return made;
+}
+
+// The server's home, or the spare that is kept for it and wakes on its CPU, or any.
+carrier* spare_for(carrier& here, task& server) noexcept {
+  carrier& home = *of(server).home;
+  if (home.state.take()) return &home;
+  carrier* const kept = of(server).watched != nullptr ? take_standby(*of(server).watched) : nullptr;
+  return kept != nullptr ? kept : take_or_make_spare(here);
 }
 
 }  // namespace
 
+void forget_carriers() noexcept {
+  auto* fresh = new (&unused) unused_carriers;
+  static_cast<void>(fresh);
+}
+
+void call(carrier& idle) noexcept {
+  idle.calls.call();
+  base::futex_wake(idle.calls.word());
+}
+
+carrier* make_home(task& server) noexcept {
+  carrier* const home = take_or_make_home();
+  if (home == nullptr) return nullptr;
+  become(*home);
+  of(server).on.pass_to(home);
+  home->hosts.adopt(&server, nullptr);
+  return home;
+}
+
+void return_home(task& server) noexcept {
+  const hosted& mine = of(server);
+  if (mine.on.get() != mine.home) leave_carrier(server);
+}
+
+void give_back_home(carrier& home) noexcept {
+  home.hosts.adopt(nullptr, nullptr);
+  resign(home);
+  base::short_guard guard(unused.lock);
+  keep(unused.homes, home);
+}
+
+carrier* make_spare(carrier* here) noexcept {
+  carrier* made = take_unused(false);
+  if (made == nullptr) made = make_carrier();
+  if (made == nullptr) return nullptr;
+  made->begins_resting = here == nullptr;
+  if (start_thread(spare_main, made, here)) return made;
+  base::short_guard guard(unused.lock);
+  keep(unused.spares, *made);
+  return nullptr;
+}
+
 bool hand_off(task& self, task& server) noexcept {
   carrier& here = *of(self).on.get();
-  if (!watches_forks()) return false;
-  if (here.loop == nullptr) {
-    here.loop = take_or_make_loop(here);
-    if (here.loop == nullptr) return false;
-    here.loop->on = &here;
-  }
-  carrier* spare = take_spare(here, server);
+  if (here.loop == nullptr || !watches_forks()) return false;
+  carrier* const spare = spare_for(here, server);
   if (spare == nullptr) return false;
   spare->next = &server;
   spare->departed = &self;
@@ -223,23 +260,12 @@ bool hand_off(task& self, task& server) noexcept {
 
 task* leave_carrier(task& self) noexcept {
   hosted& mine = of(self);
-  idle_loop& loop = *mine.on.get()->loop;
-  base::release_order(&loop.saved);
-  auto* message = static_cast<task*>(switch_context(&mine.saved, &loop.saved, &self));
+  carrier& here = *mine.on.get();
+  here.hosts.adopt(nullptr, nullptr);
+  base::release_order(&here.loop->saved);
+  auto* message = static_cast<task*>(switch_context(&mine.saved, &here.loop->saved, &self));
   base::acquire_order(&mine.saved);
   return message;
-}
-
-void return_home(task& server) noexcept {
-  const hosted& mine = of(server);
-  if (mine.on.get() != &mine.own_carrier) leave_carrier(server);
-}
-
-void release_loop(carrier& home) noexcept {
-  if (home.loop == nullptr) return;
-  base::short_guard guard(kept.lock);
-  push(kept.loops, *home.loop);
-  home.loop = nullptr;
 }
 
 }  // namespace umcg::kernel::usermode

@@ -12,6 +12,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace umcg::kernel::usermode {
@@ -20,6 +21,13 @@ struct context {
   void* stack_pointer = nullptr;
   void* thread_pointer = nullptr;
 };
+
+// From a saved stack pointer to the frame pointer and the return address that lie above it.
+#if defined(__x86_64__)
+constexpr std::size_t saved_frame_offset = 48;
+#elif defined(__aarch64__)
+constexpr std::size_t saved_frame_offset = 80;
+#endif
 
 extern "C" {
 

@@ -51,7 +51,7 @@ std::error_code stack_slabs::add_slab(std::size_t size_bytes) {
     ::munmap(memory, count * each);
     return error;
   }
-  base::short_guard guard_lists(lock_);
+  const std::lock_guard guard_lists(lock_);
   slabs_.emplace_back(first, count * each);
   std::vector<stack>& unused = unused_[size_bytes];
   // The last of the list is taken first: stacks are used in the order of their addresses.
@@ -67,7 +67,7 @@ stack stack_slabs::take(std::size_t size_bytes, std::error_code& error) {
   try {
     for (;;) {
       {
-        base::short_guard guard_lists(lock_);
+        const std::lock_guard guard_lists(lock_);
         std::vector<stack>& unused = unused_[size];
         if (!unused.empty()) {
           const stack taken = unused.back();
@@ -86,7 +86,7 @@ stack stack_slabs::take(std::size_t size_bytes, std::error_code& error) {
 
 void stack_slabs::give_back(stack unused) noexcept {
   ::madvise(unused.data(), unused.size(), MADV_DONTNEED);
-  base::short_guard guard_lists(lock_);
+  const std::lock_guard guard_lists(lock_);
   // Cannot throw: the list had room for this stack when it was made.
   unused_.find(unused.size())->second.push_back(unused);
 }

@@ -7,11 +7,10 @@
 
 #include <cstddef>
 #include <map>
+#include <mutex>
 #include <span>
 #include <system_error>
 #include <vector>
-
-#include "base/short_lock.hpp"
 
 namespace umcg::kernel::usermode {
 
@@ -34,9 +33,10 @@ class stack_slabs {
  private:
   std::error_code add_slab(std::size_t size_bytes);
 
-  base::short_lock lock_;
-  std::map<std::size_t, std::vector<stack>> unused_ UMCG_GUARDED_BY(lock_);
-  std::vector<std::span<std::byte>> slabs_ UMCG_GUARDED_BY(lock_);
+  // No short lock: who has it allocates, and may have to wait for that.
+  std::mutex lock_;
+  std::map<std::size_t, std::vector<stack>> unused_;  // guarded by lock_
+  std::vector<std::span<std::byte>> slabs_;           // likewise
 };
 
 }  // namespace umcg::kernel::usermode

@@ -84,6 +84,14 @@ std::uint32_t* thread_id_field(pthread_t thread) noexcept {
   return reinterpret_cast<std::uint32_t*>(reinterpret_cast<char*>(thread) + field_offset.load());
 }
 
+std::uintptr_t thread_id_address(std::uintptr_t thread_pointer) noexcept {
+  if (!thread_id_field_known()) return 0;
+  // As far from the thread pointer as our own.
+  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer());
+  return thread_pointer +
+         (reinterpret_cast<std::uintptr_t>(thread_id_field(::pthread_self())) - here);
+}
+
 void forget_cpu_number() noexcept {
   // glibc then asks the kernel instead of this area (sched_getcpu).
   if (struct rseq* area = own_rseq()) {

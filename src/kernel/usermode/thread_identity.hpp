@@ -24,6 +24,9 @@ bool thread_id_field_known() noexcept;
 // The TID field in a thread's TCB. After examine_machine().
 std::uint32_t* thread_id_field(pthread_t thread) noexcept;
 
+// The address of that field of the thread with a thread pointer; 0: not known.
+std::uintptr_t thread_id_address(std::uintptr_t thread_pointer) noexcept;
+
 // On a new thread that is about to give up its kernel thread: takes away from the kernel what it
 // would still write into this TCB, blocks every signal (a handler would use a stack that is no
 // longer the kernel thread's), and puts a virtual thread id in place.

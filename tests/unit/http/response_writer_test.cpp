@@ -19,7 +19,7 @@ class writer : public ::testing::Test {
   writer() {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) std::abort();
-    ours = net::stream(ends[0]);
+    ours.socket() = net::stream(ends[0]);
     theirs = ends[1];
     ::fcntl(theirs, F_SETFL, O_NONBLOCK);
   }
@@ -50,7 +50,7 @@ class writer : public ::testing::Test {
 
   const request asked = request::parse("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   service_options options;
-  net::stream ours;
+  peer_stream ours{net::stream()};
   int theirs = -1;
 };
 
@@ -165,7 +165,7 @@ TEST_F(writer, sends_bodies_of_every_size_whole_and_in_order) {
     }
   }
   EXPECT_TRUE(output.flush());
-  ours.close();
+  ours.socket().close();
   reader.join();
   EXPECT_TRUE(received == wanted) << received.size() << " bytes for " << wanted.size();
 }

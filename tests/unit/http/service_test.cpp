@@ -2,10 +2,15 @@
 
 #include "umcg/http/service.hpp"
 
+#include <future>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
+#include <asio/read.hpp>
 #include <gtest/gtest.h>
+
+#include "unit/sched/group_test.hpp"
 
 namespace umcg::http {
 namespace {
@@ -75,6 +80,32 @@ TEST(service, answers_500_for_a_handler_that_fails_and_says_why_on_one_line) {
   EXPECT_LE(cut.size(), 512U);
   EXPECT_EQ(std::count(cut.begin(), cut.end(), '\n'), 1);
   EXPECT_TRUE(cut.ends_with("x\n"));
+}
+
+TEST(service, hears_of_its_clients_through_a_proxy) {
+  const std::string missing = testing::why_no_group();
+  if (!missing.empty()) GTEST_SKIP() << missing;
+  std::promise<net::endpoint> ready;
+  service served({.servers = 1,
+                  .proxy = net::proxy_protocol{.trusted = {net::parse_address_range("127.0.0.1")}},
+                  .on_ready = [&](const net::endpoint& where, const std::string&) {
+                    ready.set_value(where);
+                  }});
+  served.get("/", [](const request& asked) {
+    return response::text(net::to_string(asked.remote_endpoint()));
+  });
+  std::thread running([&] { EXPECT_EQ(served.run("127.0.0.1:0"), 0); });
+  auto proxy = net::stream::connect(ready.get_future().get(), testing::patience());
+  proxy.expires_at(testing::patience());
+  proxy.write(
+      asio::buffer(std::string("PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n"
+                               "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")));
+  std::string reply;
+  std::error_code error;
+  asio::read(proxy, asio::dynamic_buffer(reply), error);
+  EXPECT_TRUE(reply.ends_with("\r\n\r\n192.0.2.1:56324")) << reply;
+  served.stop();
+  running.join();
 }
 
 }  // namespace

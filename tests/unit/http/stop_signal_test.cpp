@@ -21,21 +21,29 @@ class open_stop_signal : public ::testing::Test {
  protected:
   open_stop_signal() {
     std::error_code error;
-    stopping.open(error);
+    stopping.open(sighup::heard, error);
     EXPECT_FALSE(error);
   }
-  blocked_signals blocked;
+  blocked_signals blocked{sighup::heard};
   stop_signal stopping;
 };
 
 TEST_F(open_stop_signal, is_a_signal) {
   for (const int signal : {SIGTERM, SIGINT}) {
     ::kill(::getpid(), signal);
-    stopping.wait();
+    EXPECT_EQ(stopping.wait(), stop_signal::reason::stop);
     sigset_t pending;
     sigpending(&pending);
     EXPECT_FALSE(sigismember(&pending, signal));
   }
+}
+
+TEST_F(open_stop_signal, is_told_from_a_hang_up) {
+  ::kill(::getpid(), SIGHUP);
+  EXPECT_EQ(stopping.wait(), stop_signal::reason::hang_up);
+  ::kill(::getpid(), SIGHUP);
+  ::kill(::getpid(), SIGTERM);
+  EXPECT_EQ(stopping.wait(), stop_signal::reason::stop);
 }
 
 TEST_F(open_stop_signal, is_a_call_of_another_thread) {
@@ -48,14 +56,15 @@ TEST(stop_signal, may_be_raised_before_anybody_can_wait) {
   stop_signal stopping;
   stopping.raise();
   std::error_code error;
-  stopping.open(error);
-  stopping.wait();
+  stopping.open(sighup::ignored, error);
+  EXPECT_EQ(stopping.wait(), stop_signal::reason::stop);
 }
 
 TEST(blocked_signals, are_blocked_while_it_lives) {
   EXPECT_FALSE(is_blocked(SIGTERM));
   {
-    const blocked_signals blocked;
+    const blocked_signals blocked(sighup::ignored);
+    EXPECT_FALSE(is_blocked(SIGHUP));
     EXPECT_TRUE(is_blocked(SIGTERM));
     EXPECT_TRUE(is_blocked(SIGINT));
   }

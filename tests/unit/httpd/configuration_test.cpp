@@ -71,7 +71,18 @@ TEST(configuration, gives_each_key_a_setting_of_its_own) {
                                                      {"servers", "3"},
                                                      {"kernel", R"("native")"},
                                                      {"reactor", R"("epoll")"},
-                                                     {"server_name", R"("x y")"}};
+                                                     {"quantum", R"("17ms")"},
+                                                     {"hand_off.watch", R"("off")"},
+                                                     {"hand_off.tick", R"("17ms")"},
+                                                     {"server_name", R"("x y")"},
+                                                     {"dump_signal", R"("SIGHUP")"},
+                                                     {"tls.certificate", R"(["/dev/null"])"},
+                                                     {"tls.key", R"(["/dev/null", ""])"},
+                                                     {"tls.ocsp_staple", R"(["", "/dev/null"])"},
+                                                     {"tls.client_ca", R"("/dev/null")"},
+                                                     {"tls.client_certificates", R"("require")"},
+                                                     {"tls.version_min", R"("1.3")"},
+                                                     {"tls.session_tickets", R"("off")"}};
   for (const key& each : schema()) {
     std::string value = "17";
     if (others.contains(each.name)) value = others.at(each.name);
@@ -104,13 +115,24 @@ constexpr bad_line bad_lines[] = {
     {"\"limits.body_size\" = '1KiB'",
      "\"limits.body_size\": unknown key; did you mean limits.body_size?"},
     {"colour = 1",
-     "colour: unknown key (known: listen, servers, kernel, reactor, server_name, drain_timeout)"},
+     "colour: unknown key (known: listen, servers, kernel, reactor, quantum, server_name, "
+     "drain_timeout, dump_signal)"},
     {"\"\\u001b[2J\" = 1",
-     "\"\\u001b[2J\": unknown key (known: listen, servers, kernel, reactor, server_name, "
-     "drain_timeout)"},
+     "\"\\u001b[2J\": unknown key (known: listen, servers, kernel, reactor, quantum, server_name, "
+     "drain_timeout, dump_signal)"},
     {"[limit]", "limit: unknown table; did you mean limits?"},
-    {"[colours]", "colours: unknown table (known: limits)"},
+    {"[colours]", "colours: unknown table (known: hand_off, tls, limits)"},
     {"[limits.header_siz]", "limits.header_siz: unknown key; did you mean limits.header_size?"},
+    // files
+    {"tls.key = '/nowhere/a.key'",
+     "tls.key: \"/nowhere/a.key\" cannot be read (a file, or an array of them)"},
+    {"tls.key = ['/dev/null', '/nowhere/a.key']",
+     "tls.key: [\"/dev/null\", \"/nowhere/a.key\"] cannot be read (a file, or an array of them)"},
+    {"tls.certificate = ['/dev/null', 3]",
+     "tls.certificate: an array is not a file or an array of them (a file, or an array of them)"},
+    {"tls.client_ca = '/nowhere/ca.pem'",
+     "tls.client_ca: \"/nowhere/ca.pem\" cannot be read (a file)"},
+    {"tls = 'on'", "tls: \"on\" is not a table ([tls])"},
     // wrong type
     {"limits = 3", "limits: 3 is not a table ([limits])"},
     {"[[limits]]", "limits: an array is not a table ([limits])"},
@@ -192,9 +214,9 @@ TEST(configuration, reports_all_problems_in_the_order_of_lines) {
   EXPECT_EQ(problems[2], "conf/a.toml:6: limits.header_count: 0 is out of range (1 to 10000)");
   EXPECT_EQ(problems[3],
             "conf/a.toml:7: limits.body: unknown key (known: request_line_size, header_size, "
-            "header_count, body_size, chunk_extension_size, keep_alive_timeout, "
+            "header_count, body_size, chunk_extension_size, handshake_timeout, keep_alive_timeout, "
             "request_head_timeout, request_body_timeout, handler_timeout, response_timeout)");
-  EXPECT_EQ(problems[4], "conf/a.toml:8: extra: unknown table (known: limits)");
+  EXPECT_EQ(problems[4], "conf/a.toml:8: extra: unknown table (known: hand_off, tls, limits)");
   EXPECT_EQ(settings.listen, ":80");
   EXPECT_EQ(settings.service.limits.response_duration, 1s);
   EXPECT_EQ(settings.service.servers, 0U);

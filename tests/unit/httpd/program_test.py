@@ -19,14 +19,24 @@ import unittest
 from pathlib import Path
 
 PROGRAM, CONFIGURATION = sys.argv[1:3]
+# Whoever starts this in the background of a shell has the two ignored, and so would the servers.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
 SECONDS_MAX = 20
 READY = re.compile(r"umcg-httpd listening on http://(\S+):(\d+)/ \(\S.*\)\n")
 
 
+# LeakSanitizer looks for the kernel thread of every thread; contexts have none.
+NO_KERNEL_THREAD = re.compile(r"==\d+==Running thread \d+ was not suspended\..*\n")
+
+
 def run(*options):
     """For what ends by itself."""
-    return subprocess.run([PROGRAM, *options], stdin=subprocess.DEVNULL, text=True,
+    told = subprocess.run([PROGRAM, *options], stdin=subprocess.DEVNULL, text=True,
                           capture_output=True, check=False, timeout=SECONDS_MAX)
+    told.stderr = NO_KERNEL_THREAD.sub("", told.stderr)
+    return told
 
 
 class Server:
@@ -64,8 +74,11 @@ class Server:
     def end(self, number):
         """The exit status after a signal, and what was printed after the line with the URL."""
         self.child.send_signal(number)
+        return self.ended()
+
+    def ended(self):
         out, err = self.child.communicate(timeout=SECONDS_MAX)
-        return self.child.returncode, out, err
+        return self.child.returncode, out, NO_KERNEL_THREAD.sub("", err)
 
 
 class Requests(unittest.TestCase):
@@ -129,8 +142,39 @@ class Signals(unittest.TestCase):
                     received += data
             self.assertTrue(received.startswith(b"HTTP/1.1 200 OK\r\n"), received)
             self.assertTrue(received.endswith(b"\r\n\r\nlate"), received)
-            out, err = server.child.communicate(timeout=SECONDS_MAX)
-            self.assertEqual((server.child.returncode, out, err), (0, "", ""))
+            self.assertEqual(server.ended(), (0, "", ""))
+
+    def dump_of(self, server):
+        server.child.send_signal(signal.SIGQUIT)
+        lines = []
+        for line in server.child.stderr:
+            lines.append(line)
+            if line == "=== umcg: end ===\n":
+                break
+        return "".join(lines)
+
+    def test_one_shows_what_its_workers_do(self):
+        with Server("--listen", "127.0.0.1:0", "--servers", "1") as server:
+            with socket.create_connection((server.host, server.port), SECONDS_MAX) as connection:
+                connection.sendall(b"GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n")
+                self.assertIn(b"200 OK", connection.recv(4096))
+                end = time.monotonic() + SECONDS_MAX
+                while '"connection": send, receive on fd ' not in (dump := self.dump_of(server)):
+                    self.assertLess(time.monotonic(), end, dump)
+            self.assertIn("=== umcg: 2 workers ===", dump)
+            self.assertIn('"accept": accept on fd ', dump)
+            self.assertIn("serve_connection", dump)
+            self.assertRegex(dump, r"\d+ switches")
+            self.assertEqual(server.ask("/plaintext")[0], 200)
+            self.assertEqual(server.end(signal.SIGTERM), (0, "", ""))
+
+    def test_that_one_can_be_left_alone(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write("dump_signal = 'none'\n")
+            file.flush()
+            with Server("--listen", "127.0.0.1:0", "--config", file.name) as server:
+                status, _, err = server.end(signal.SIGQUIT)
+        self.assertEqual((status, err), (-signal.SIGQUIT, ""))
 
     def wait_until_refused(self, server):
         end = time.monotonic() + SECONDS_MAX

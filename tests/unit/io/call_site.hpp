@@ -34,11 +34,16 @@ inline bool asleep(const std::string& id) {
   return name_end != std::string::npos && line.compare(name_end, 3, ") S") == 0;
 }
 
+// So many servers, each on a reactor of that name; 0: plain threads.
+struct site {
+  unsigned servers;
+  const char* reactor;
+};
+
 class call_site {
  public:
-  // 0 servers: plain threads.
-  explicit call_site(unsigned servers) {
-    if (servers != 0) on_ = group::start({.servers = servers});
+  explicit call_site(const site& of) {
+    if (of.servers != 0) on_ = group::start({.servers = of.servers, .reactor = of.reactor});
   }
   ~call_site() { join(); }
   call_site(const call_site&) = delete;
@@ -54,12 +59,15 @@ class call_site {
       }));
     } else {
       threads_.emplace_back([this, calls = std::move(work)]() mutable {
+        const std::string id = std::to_string(::syscall(SYS_gettid));
         {
           const std::lock_guard guard(mutex_);
-          thread_ids_.push_back(std::to_string(::syscall(SYS_gettid)));
+          thread_ids_.push_back(id);
         }
         ++entered_;
         calls();
+        const std::lock_guard guard(mutex_);
+        std::erase(thread_ids_, id);
       });
     }
   }
@@ -69,8 +77,6 @@ class call_site {
     workers_.clear();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
-    const std::lock_guard guard(mutex_);
-    thread_ids_.clear();
   }
 
   void run(body work) {
@@ -117,26 +123,32 @@ class call_site {
   int started_ = 0;
 };
 
-// A test of the contract, at one site. The parameter is the number of servers; 0: plain threads.
-class site_test : public group_test, public ::testing::WithParamInterface<unsigned> {
+// A test of the contract, at one site.
+class site_test : public group_test, public ::testing::WithParamInterface<site> {
  protected:
   void SetUp() override {
-    if (GetParam() != 0) group_test::SetUp();
-    if (!IsSkipped()) site_.emplace(GetParam());
+    if (GetParam().servers != 0) {
+      const std::string missing = why_no_group(GetParam().reactor);
+      if (!missing.empty()) GTEST_SKIP() << missing;
+    }
+    site_.emplace(GetParam());
   }
 
-  bool on_workers() const { return GetParam() != 0; }
   call_site& site() { return *site_; }
 
  private:
   std::optional<call_site> site_;
 };
 
-inline std::string site_name(const ::testing::TestParamInfo<unsigned>& site) {
-  if (site.param == 0) return "threads";
-  return "workers_on_" + std::to_string(site.param) + (site.param == 1 ? "_server" : "_servers");
+inline std::string site_name(const ::testing::TestParamInfo<site>& of) {
+  if (of.param.servers == 0) return "threads";
+  return std::string(of.param.reactor) + "_on_" + std::to_string(of.param.servers) +
+         (of.param.servers == 1 ? "_server" : "_servers");
 }
 
-inline auto all_sites() { return ::testing::Values(0U, 1U, 2U); }
+inline auto all_sites() {
+  return ::testing::Values(site{0, ""}, site{1, "io_uring"}, site{2, "io_uring"}, site{1, "epoll"},
+                           site{2, "epoll"});
+}
 
 }  // namespace umcg::testing

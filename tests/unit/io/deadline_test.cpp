@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 
-// Deadlines of the blocking calls, at every site: a call that waits ends at its deadline and not
-// before, leaves nothing behind that would touch its caller's memory or eat the peer's bytes, and
-// one that need not wait succeeds even when its deadline has passed.
+// Deadlines at every site, of the calls on pipes: one that waits ends at its deadline and not
+// before, and leaves nothing behind that would touch its caller's memory or eat the peer's bytes.
+// And a race of deadlines with bytes. contract/reactor_ending.cpp has the calls on sockets.
+
+#include <poll.h>
 
 #include <algorithm>
 #include <array>
@@ -24,10 +26,8 @@ namespace {
 using std::chrono::microseconds;
 using testing::bytes_of;
 using testing::long_ago;
-using testing::patience;
 using testing::soon;
 using testing::text_of;
-using testing::unique_fd;
 
 constexpr std::byte untouched{0xa5};
 
@@ -36,7 +36,6 @@ class deadlines : public testing::site_test {
   deadlines() { into_.fill(untouched); }
 
   std::span<std::byte> into() { return into_; }
-  std::string received(std::size_t count) const { return text_of(std::span(into_).first(count)); }
   bool buffer_untouched() const {
     return std::all_of(into_.begin(), into_.end(), [](std::byte at) { return at == untouched; });
   }
@@ -63,57 +62,23 @@ class deadlines : public testing::site_test {
 
 INSTANTIATE_TEST_SUITE_P(at, deadlines, testing::all_sites(), testing::site_name);
 
-TEST_P(deadlines, end_recv_which_leaves_buffer_and_bytes_alone) {
-  const testing::fd_pair ends = testing::tcp_pair();
+TEST_P(deadlines, end_read_from_a_pipe) {
+  const testing::fd_pair ends = testing::pipe_pair();
   expect_timed_out(
-      [&](deadline until) { EXPECT_EQ(recv(ends.here.get(), into(), until, error), 0u); });
-  testing::put(ends.there.get(), "late");
-  site().run([&] {
-    std::array<std::byte, 16> other{};
-    EXPECT_EQ(recv(ends.here.get(), other, patience(), error), 4u);
-    EXPECT_EQ(text_of(std::span(other).first(4)), "late");
-  });
-  EXPECT_TRUE(buffer_untouched());
-}
-
-TEST_P(deadlines, end_recv_some) {
-  const testing::fd_pair ends = testing::tcp_pair();
-  const iovec buffer{into().data(), into().size()};
-  expect_timed_out([&](deadline until) {
-    EXPECT_EQ(recv_some(ends.here.get(), {&buffer, 1}, until, error), 0u);
-  });
+      [&](deadline until) { EXPECT_EQ(read(ends.here.get(), into(), -1, until, error), 0u); });
   testing::put(ends.there.get(), "late");
   EXPECT_EQ(text_of(testing::take(ends.here.get(), 4)), "late");
   EXPECT_TRUE(buffer_untouched());
 }
 
-TEST_P(deadlines, end_accept_which_leaves_the_connection_to_the_next) {
-  testing::tcp_listener listening;
-  peer_address peer{};
-  expect_timed_out(
-      [&](deadline until) { EXPECT_EQ(accept(listening.fd.get(), peer, until, error), -1); });
-  const unique_fd client = listening.connected();
-  site().run([&] {
-    const unique_fd server(accept(listening.fd.get(), peer, patience(), error));
-    EXPECT_TRUE(server);
-    EXPECT_FALSE(error);
-  });
-}
-
-TEST_P(deadlines, end_connect) {
-  testing::tcp_listener full(0);
-  // The queue takes one more than it says; then the kernel does not answer.
-  const unique_fd first = full.connected();
-  expect_timed_out([&](deadline until) {
-    const unique_fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    connect(client.get(), testing::plain(full.address), sizeof full.address, until, error);
-  });
-}
-
-TEST_P(deadlines, end_read_from_a_pipe) {
+TEST_P(deadlines, end_waits_for_what_could_be_read) {
   const testing::fd_pair ends = testing::pipe_pair();
+  const iovec buffer{into().data(), into().size()};
+  expect_timed_out([&](deadline until) {
+    EXPECT_EQ(read_some(ends.here.get(), {&buffer, 1}, -1, until, error), 0u);
+  });
   expect_timed_out(
-      [&](deadline until) { EXPECT_EQ(read(ends.here.get(), into(), -1, until, error), 0u); });
+      [&](deadline until) { wait_until_ready(ends.here.get(), POLLIN, until, error); });
   testing::put(ends.there.get(), "late");
   EXPECT_EQ(text_of(testing::take(ends.here.get(), 4)), "late");
   EXPECT_TRUE(buffer_untouched());
@@ -126,88 +91,15 @@ TEST_P(deadlines, end_write_to_a_full_pipe) {
   expect_timed_out([&](deadline until) {
     EXPECT_EQ(write(ends.there.get(), bytes_of("late"), -1, until, error), 0u);
   });
+  std::string late = "late";
+  const iovec buffer{late.data(), late.size()};
+  expect_timed_out([&](deadline until) {
+    EXPECT_EQ(write_some(ends.there.get(), {&buffer, 1}, -1, until, error), 0u);
+  });
   testing::take(ends.here.get(), size);
   int left = -1;
   EXPECT_EQ(::ioctl(ends.here.get(), FIONREAD, &left), 0);
   EXPECT_EQ(left, 0);
-}
-
-// It says how much has left, and that much has.
-TEST_P(deadlines, end_send_which_counts_what_left) {
-  const testing::fd_pair ends = testing::tcp_pair();
-  testing::set_buffer_sizes(ends.here.get(), 16 * 1024);
-  const auto bytes = testing::numbered_bytes(std::size_t{16} << 20);
-  std::size_t sent = 0;
-  expect_timed_out([&](deadline until) {
-    sent += send(ends.here.get(), std::span(bytes).subspan(sent), until, error);
-  });
-  EXPECT_GT(sent, 0u);
-  EXPECT_LT(sent, bytes.size());
-  EXPECT_EQ(::shutdown(ends.here.get(), SHUT_WR), 0);
-  const auto arrived = testing::take(ends.there.get(), bytes.size());
-  EXPECT_EQ(arrived.size(), sent);
-  EXPECT_TRUE(std::equal(arrived.begin(), arrived.end(), bytes.begin()));
-}
-
-TEST_P(deadlines, end_send_some) {
-  const testing::fd_pair ends = testing::tcp_pair();
-  testing::set_buffer_sizes(ends.here.get(), 16 * 1024);
-  std::string bytes(std::size_t{1} << 20, 'x');
-  const iovec buffer{bytes.data(), bytes.size()};
-  site().run([&] {
-    const deadline until = soon();
-    while (!error) send_some(ends.here.get(), {&buffer, 1}, until, error);
-    EXPECT_EQ(error, std::errc::timed_out);
-    EXPECT_TRUE(until.passed());
-  });
-}
-
-TEST_P(deadlines, that_have_passed_do_not_keep_a_call_from_what_is_there) {
-  const testing::fd_pair ends = testing::tcp_pair();
-  testing::tcp_listener listening;
-  const unique_fd client = listening.connected();
-  site().run([&] {
-    testing::put(ends.there.get(), "there");
-    EXPECT_EQ(recv(ends.here.get(), into(), long_ago(), error), 5u);
-    EXPECT_EQ(received(5), "there");
-    EXPECT_EQ(send(ends.here.get(), bytes_of("back"), long_ago(), error), 4u);
-    EXPECT_FALSE(error);
-    EXPECT_EQ(text_of(testing::take(ends.there.get(), 4)), "back");
-    testing::put(ends.there.get(), "again");
-    EXPECT_EQ(send_then_recv(ends.here.get(), bytes_of("x"), into(), long_ago(), error), 5u);
-    EXPECT_EQ(received(5), "again");
-    peer_address peer{};
-    const unique_fd server(accept(listening.fd.get(), peer, long_ago(), error));
-    EXPECT_TRUE(server);
-    EXPECT_FALSE(error);
-  });
-}
-
-TEST_P(deadlines, end_send_then_recv_while_it_receives) {
-  const testing::fd_pair ends = testing::tcp_pair();
-  site().run([&] {
-    const deadline until = soon();
-    EXPECT_EQ(send_then_recv(ends.here.get(), bytes_of("question"), into(), until, error), 0u);
-    EXPECT_EQ(error, std::errc::timed_out);
-    EXPECT_TRUE(until.passed());
-  });
-  EXPECT_EQ(text_of(testing::take(ends.there.get(), 8)), "question");
-  testing::put(ends.there.get(), "late");
-  EXPECT_EQ(text_of(testing::take(ends.here.get(), 4)), "late");
-  EXPECT_TRUE(buffer_untouched());
-}
-
-// The receive, which has not begun, must not begin afterwards.
-TEST_P(deadlines, end_send_then_recv_while_it_sends) {
-  const testing::fd_pair ends = testing::tcp_pair();
-  testing::set_buffer_sizes(ends.here.get(), 16 * 1024);
-  const auto bytes = testing::numbered_bytes(std::size_t{16} << 20);
-  expect_timed_out([&](deadline until) {
-    EXPECT_EQ(send_then_recv(ends.here.get(), bytes, into(), until, error), 0u);
-  });
-  testing::put(ends.there.get(), "late");
-  EXPECT_EQ(text_of(testing::take(ends.here.get(), 4)), "late");
-  EXPECT_TRUE(buffer_untouched());
 }
 
 // Bytes and deadlines come at about the same time, again and again. Whichever wins, each byte is

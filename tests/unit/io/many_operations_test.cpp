@@ -21,8 +21,8 @@
 #include "io/operations.hpp"
 #include "libumcg/task.hpp"
 #include "umcg/group.hpp"
+#include "unit/io/reactor_test.hpp"
 #include "unit/io/sockets.hpp"
-#include "unit/sched/group_test.hpp"
 
 namespace umcg::io {
 namespace {
@@ -38,10 +38,12 @@ constexpr int workers_allowed(int wanted) {
   return testing::thread_sanitizer ? std::min(wanted, 6000) : wanted;
 }
 
-class many_operations : public testing::group_test {};
+class many_operations : public testing::reactor_test {};
+
+INSTANTIATE_TEST_SUITE_P(over, many_operations, testing::all_reactors(), testing::reactor_name);
 
 // In the order of their deadlines, whatever the order in which they began, and none of them early.
-TEST_F(many_operations, sleepers_wake_in_order) {
+TEST_P(many_operations, sleepers_wake_in_order) {
   constexpr int sleepers = 5000;
   constexpr microseconds apart(100);  // further than one tick of the timers
   const unsigned seed = std::random_device()();
@@ -50,7 +52,7 @@ TEST_F(many_operations, sleepers_wake_in_order) {
   std::iota(numbers.begin(), numbers.end(), 0);
   std::shuffle(numbers.begin(), numbers.end(), std::minstd_rand(seed));
 
-  group on = group::start({.servers = 1});
+  group on = start({.servers = 1});
   std::vector<int> order;
   int early = 0;
   std::vector<worker> workers;
@@ -73,8 +75,8 @@ TEST_F(many_operations, sleepers_wake_in_order) {
 
 // Deadlines more than a second away are left to a timeout in the ring: a nearer one that comes up
 // later, one that is near, and another far one after the timeout has passed all end their sleeps.
-TEST_F(many_operations, far_and_near_deadlines_pass_in_order) {
-  group on = group::start({.servers = 1});
+TEST_P(many_operations, far_and_near_deadlines_pass_in_order) {
+  group on = start({.servers = 1});
   const deadline::clock::time_point begin = deadline::clock::now();
   std::vector<int> order;
   std::vector<worker> sleepers;
@@ -117,12 +119,12 @@ struct named_socket {
   socklen_t size = sizeof address;
 };
 
-TEST_F(many_operations, ten_thousand_wait_on_one_server) {
+TEST_P(many_operations, ten_thousand_wait_on_one_server) {
   const int wanted = descriptors_left(workers_allowed(10'000));
   if (wanted < 10'000) {
     std::printf("%d instead of 10,000: a limit on descriptors or threads\n", wanted);
   }
-  group on = group::start({.servers = 1});
+  group on = start({.servers = 1});
   std::vector<std::unique_ptr<named_socket>> sockets;
   for (int i = 0; i < wanted; ++i) sockets.push_back(std::make_unique<named_socket>());
   std::atomic<int> waiting = 0;
@@ -153,9 +155,9 @@ TEST_F(many_operations, ten_thousand_wait_on_one_server) {
 }
 
 // All at once, each with two cancellations: more than the submission queue has entries (4,096).
-TEST_F(many_operations, deadlines_that_pass_together_end_all) {
+TEST_P(many_operations, deadlines_that_pass_together_end_all) {
   constexpr int wanted = 5000;
-  group on = group::start({.servers = 1});
+  group on = start({.servers = 1});
   const testing::fd_pair ends = testing::tcp_pair();
   testing::set_buffer_sizes(ends.here.get(), 16 * 1024);
   const std::vector<std::byte> flood(std::size_t{8} << 20);
@@ -177,10 +179,10 @@ TEST_F(many_operations, deadlines_that_pass_together_end_all) {
 
 // They end by one event, while the server does not look: more completions than the completion queue
 // has room for (16,384).
-TEST_F(many_operations, completions_beyond_the_queue_are_not_lost) {
+TEST_P(many_operations, completions_beyond_the_queue_are_not_lost) {
   constexpr int wanted = 17'000;
   if (workers_allowed(wanted) < wanted) GTEST_SKIP() << "ThreadSanitizer allows 8,128 threads";
-  group on = group::start({.servers = 1, .stack_size_bytes = 64 * 1024});
+  group on = start({.servers = 1, .stack_size_bytes = 64 * 1024});
   testing::fd_pair ends = testing::unix_pair();
   std::atomic<int> waiting = 0;
   std::atomic<int> ended = 0;
@@ -202,9 +204,9 @@ TEST_F(many_operations, completions_beyond_the_queue_are_not_lost) {
 
 // A worker that shares its server with one that never lets go is taken over by the other server.
 // Its next operation goes to that server's reactor, and so on, back and forth.
-TEST_F(many_operations, follow_a_worker_from_server_to_server) {
+TEST_P(many_operations, follow_a_worker_from_server_to_server) {
   constexpr int moves_wanted = 20;
-  group on = group::start({.servers = 2});
+  group on = start({.servers = 2});
   const testing::fd_pair ends = testing::unix_pair();
   int moved = 0;
   on.spawn([&] {
@@ -235,10 +237,10 @@ TEST_F(many_operations, follow_a_worker_from_server_to_server) {
 }
 
 // Many conversations between workers of several servers: every byte at its place.
-TEST_F(many_operations, conversations_across_servers_keep_their_bytes) {
+TEST_P(many_operations, conversations_across_servers_keep_their_bytes) {
   constexpr int pairs = 100;
   constexpr std::uint32_t rounds = 200;
-  group on = group::start({.servers = 4});
+  group on = start({.servers = 4});
   std::vector<testing::fd_pair> sockets;
   for (int i = 0; i < pairs; ++i) sockets.push_back(testing::unix_pair());
   for (std::uint32_t i = 0; i < pairs; ++i) {

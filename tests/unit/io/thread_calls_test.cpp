@@ -415,7 +415,7 @@ TEST_F(ThreadCalls, SignalsNeitherEndNorProlongACall) {
     thread_calls::read(pipe.first.get(), into_, -1, until, error_);
   });
   const deadline until = soon();
-  thread_calls::sleep_until(until);
+  thread_calls::sleep_until(until, error_);
   EXPECT_TRUE(until.passed()) << "sleep_until";
 }
 
@@ -435,12 +435,13 @@ TEST_F(ThreadCalls, SignalsDoNotEndABlockingRead) {
 
 TEST_F(ThreadCalls, SleepUntilEndsWhenItPassed) {
   const deadline until = soon();
-  thread_calls::sleep_until(until);
+  thread_calls::sleep_until(until, error_);
+  EXPECT_FALSE(error_) << error_.message();
   EXPECT_TRUE(until.passed());
   // None of these waits.
-  thread_calls::sleep_until(long_ago());
-  thread_calls::sleep_until(deadline(deadline::clock::time_point()));
-  thread_calls::sleep_until(deadline(deadline::clock::time_point::min()));
+  thread_calls::sleep_until(long_ago(), error_);
+  thread_calls::sleep_until(deadline(deadline::clock::time_point()), error_);
+  thread_calls::sleep_until(deadline(deadline::clock::time_point::min()), error_);
 }
 
 TEST_F(ThreadCalls, TheEarliestDeadlineIsLikeAnyThatPassed) {

@@ -254,6 +254,15 @@ TEST(task_state_deadline, ListsWhoWaitsAndTellsWhoIsOnTheWay) {
   EXPECT_EQ(woken.look(), task_state::running);
 }
 
+TEST(task_state_deadline, IsTakenBackByWhoDoesNotWaitForIt) {
+  task_state state;
+  begin_at(state, task_state::running, task_state::wake_queued);
+  EXPECT_FALSE(state.take_time_out());
+  EXPECT_FALSE(state.time_out());
+  EXPECT_TRUE(state.take_time_out());
+  EXPECT_EQ(state.look(), task_state::running | task_state::wake_queued);
+}
+
 TEST(task_state_deadline, EndsTheWaitOnlyWithoutAnyWake) {
   struct outcome {
     std::uint64_t flags;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,30 +18,43 @@
 #include <gtest/gtest.h>
 
 #include "umcg/group.hpp"
+#include "unit/io/reactor_test.hpp"
 #include "unit/net/loopback.hpp"
 
 namespace umcg::net {
 namespace {
 
-using namespace loopback;
+using loopback::connected_pair;
+using loopback::long_ago;
+using loopback::numbered_bytes;
+using loopback::patience;
+using loopback::reset_on_close;
+using loopback::soon;
 
 const endpoint any_port = parse_endpoint("127.0.0.1:0");
 
-class OnWorker : public testing::Test {
+class OnWorker : public testing::reactor_test {
  protected:
+  // One server: where two workers talk to each other, each of them has to let the other go on.
+  void SetUp() override {
+    reactor_test::SetUp();
+    if (!IsSkipped()) workers_.emplace(start({.servers = 1}));
+  }
+
   // Runs `body` on a worker and waits for its end.
   void run(const std::function<void()>& body) { spawn(body).join(); }
   worker spawn(const std::function<void()>& body) {
-    return workers_.spawn([&body] { body(); });
+    return workers_->spawn([&body] { body(); });
   }
 
-  // One server: where two workers talk to each other, each of them has to let the other go on.
-  group workers_ = group::start({.servers = 1});
+  std::optional<group> workers_;
   std::array<char, 16> text_{};
   std::error_code error_;
 };
 
-TEST_F(OnWorker, EchoesWithinOneServer) {
+INSTANTIATE_TEST_SUITE_P(Over, OnWorker, testing::all_reactors(), testing::reactor_name);
+
+TEST_P(OnWorker, EchoesWithinOneServer) {
   listener accepting = listener::bind(any_port);
   const std::function<void()> answer = [&] {
     stream peer = accepting.accept(patience());
@@ -64,7 +78,7 @@ TEST_F(OnWorker, EchoesWithinOneServer) {
   server.join();
 }
 
-TEST_F(OnWorker, LargeTransferKeepsEveryByteInOrder) {
+TEST_P(OnWorker, LargeTransferKeepsEveryByteInOrder) {
   const std::vector<std::byte> sent = numbered_bytes(3'000'001);
   std::vector<std::byte> received(sent.size() + 1);
   auto [client, server] = connected_pair();
@@ -84,7 +98,7 @@ TEST_F(OnWorker, LargeTransferKeepsEveryByteInOrder) {
   EXPECT_TRUE(received == sent);
 }
 
-TEST_F(OnWorker, GathersAndScatters) {
+TEST_P(OnWorker, GathersAndScatters) {
   auto [client, server] = connected_pair();
   run([&, &from = client, &into = server] {
     const std::array<asio::const_buffer, 3> out = {asio::buffer("one", 3), asio::const_buffer(),
@@ -98,7 +112,7 @@ TEST_F(OnWorker, GathersAndScatters) {
   });
 }
 
-TEST_F(OnWorker, EndsAndResetsAreErrors) {
+TEST_P(OnWorker, EndsAndResetsAreErrors) {
   auto [client, server] = connected_pair();
   auto [other_client, other_server] = connected_pair();
   run([&, &one = client, &two = server, &three = other_client, &four = other_server] {
@@ -118,7 +132,7 @@ TEST_F(OnWorker, EndsAndResetsAreErrors) {
   });
 }
 
-TEST_F(OnWorker, ReadsEndAtTheirDeadline) {
+TEST_P(OnWorker, ReadsEndAtTheirDeadline) {
   auto [client, server] = connected_pair();
   run([&, &peer = client] {
     for (const deadline until : {soon(), long_ago()}) {
@@ -132,7 +146,7 @@ TEST_F(OnWorker, ReadsEndAtTheirDeadline) {
   });
 }
 
-TEST_F(OnWorker, APassedDeadlineStillTriesOnce) {
+TEST_P(OnWorker, APassedDeadlineStillTriesOnce) {
   auto [client, server] = connected_pair();
   listener accepting = listener::bind(any_port);
   const stream queued = stream::connect(accepting.local_endpoint(), patience());
@@ -149,7 +163,7 @@ TEST_F(OnWorker, APassedDeadlineStillTriesOnce) {
   });
 }
 
-TEST_F(OnWorker, WriteCountsWhatLeftBeforeItsDeadline) {
+TEST_P(OnWorker, WriteCountsWhatLeftBeforeItsDeadline) {
   auto [client, server] = connected_pair();
   const int size = 256 * 1024;
   ::setsockopt(client.native_handle(), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
@@ -170,7 +184,7 @@ TEST_F(OnWorker, WriteCountsWhatLeftBeforeItsDeadline) {
   EXPECT_TRUE(std::equal(received.begin(), received.end(), bytes.begin()));
 }
 
-TEST_F(OnWorker, ATurnEndsAtItsDeadlineInEitherHalf) {
+TEST_P(OnWorker, ATurnEndsAtItsDeadlineInEitherHalf) {
   auto [client, server] = connected_pair();
   const std::vector<std::byte> much = numbered_bytes(64 * 1024 * 1024);
   run([&, &peer = client, &other = server] {
@@ -184,7 +198,7 @@ TEST_F(OnWorker, ATurnEndsAtItsDeadlineInEitherHalf) {
   });
 }
 
-TEST_F(OnWorker, AcceptAndConnectEndAtTheirDeadline) {
+TEST_P(OnWorker, AcceptAndConnectEndAtTheirDeadline) {
   listener full = listener::bind(any_port, {.backlog = 0});
   listener quiet = listener::bind(any_port);
   run([&] {
@@ -199,7 +213,7 @@ TEST_F(OnWorker, AcceptAndConnectEndAtTheirDeadline) {
   });
 }
 
-TEST_F(OnWorker, ConnectReportsRefusal) {
+TEST_P(OnWorker, ConnectReportsRefusal) {
   listener stopped = listener::bind(any_port);
   stopped.stop();
   run([&] {
@@ -208,7 +222,7 @@ TEST_F(OnWorker, ConnectReportsRefusal) {
   });
 }
 
-TEST_F(OnWorker, StopEndsEveryAccept) {
+TEST_P(OnWorker, StopEndsEveryAccept) {
   listener stopping = listener::bind(any_port);
   std::array<std::error_code, 8> errors;
   std::array<std::function<void()>, 8> bodies;
@@ -225,7 +239,7 @@ TEST_F(OnWorker, StopEndsEveryAccept) {
   EXPECT_EQ(error_, asio::error::operation_aborted);
 }
 
-TEST_F(OnWorker, ShutdownReceiveEndsAReadInProgress) {
+TEST_P(OnWorker, ShutdownReceiveEndsAReadInProgress) {
   auto [client, server] = connected_pair();
   const std::function<void()> read = [&, &peer = client] {
     peer.read_some(asio::buffer(text_), error_);
@@ -237,7 +251,7 @@ TEST_F(OnWorker, ShutdownReceiveEndsAReadInProgress) {
   EXPECT_EQ(error_, asio::error::eof);
 }
 
-TEST_F(OnWorker, TheDescriptorLimitIsReportedAndLosesNoConnection) {
+TEST_P(OnWorker, TheDescriptorLimitIsReportedAndLosesNoConnection) {
   listener accepting = listener::bind(any_port);
   const stream client = stream::connect(accepting.local_endpoint(), patience());
   run([&] {

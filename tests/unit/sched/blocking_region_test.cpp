@@ -21,6 +21,7 @@
 #include "base/unique_fd.hpp"
 #include "io/operations.hpp"
 #include "sanitizer.hpp"
+#include "unit/sched/byte_pipe.hpp"
 #include "unit/sched/group_test.hpp"
 
 namespace umcg {
@@ -28,31 +29,8 @@ namespace {
 
 class blocking : public testing::group_test {};
 
-// What a library of somebody else's does: read(2) itself.
-class byte_pipe {
- public:
-  byte_pipe() {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-    out_.reset(ends[0]);
-    in_.reset(ends[1]);
-  }
-  void wait_for_byte() const {
-    char byte;
-    EXPECT_EQ(::read(out_.get(), &byte, 1), 1);
-  }
-  void send_bytes(std::size_t count) const {
-    const std::string bytes(count, 'x');
-    EXPECT_EQ(::write(in_.get(), bytes.data(), count), static_cast<ssize_t>(count));
-  }
-
- private:
-  base::unique_fd out_;
-  base::unique_fd in_;
-};
-
 TEST_F(blocking, LeavesTheOnlyServerToOthers) {
-  const byte_pipe silent;
+  const testing::byte_pipe silent;
   group running = group::start({.servers = 1});
   worker stuck = running.spawn([&silent] {
     const blocking_region region;
@@ -67,7 +45,7 @@ TEST_F(blocking, LeavesTheOnlyServerToOthers) {
 
 TEST_F(blocking, ManyAtOnceBehindOneServer) {
   constexpr int count = 200;
-  const byte_pipe silent;
+  const testing::byte_pipe silent;
   std::atomic<int> inside{0};
   group running = group::start({.servers = 1});
   std::vector<worker> stuck;
@@ -161,7 +139,7 @@ TEST_F(blocking, TheReactorGoesOnElsewhere) {
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
   const base::unique_fd here(ends[0]);
   const base::unique_fd there(ends[1]);
-  const byte_pipe silent;
+  const testing::byte_pipe silent;
   group running = group::start({.servers = 1});
   const auto echo = [&] {
     std::error_code error;

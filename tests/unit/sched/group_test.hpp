@@ -17,9 +17,9 @@
 namespace umcg::testing {
 
 // Why no group can be had here; empty if it can.
-inline std::string why_no_group() {
+inline std::string why_no_group(const std::string& reactor = "auto") {
   try {
-    const group probe = group::start({.servers = 1});
+    const group probe = group::start({.servers = 1, .reactor = reactor});
     return {};
   } catch (const std::system_error& problem) {
     if (problem.code() != std::errc::function_not_supported) throw;
@@ -37,6 +37,9 @@ class group_test : public ::testing::Test {
  private:
   const hang_limit limit_;
 };
+
+// The first group starts these, and they stay: the attendant, and the one for C++ names.
+inline constexpr std::size_t threads_of_diagnosis = 2;
 
 // The kernel threads of this process.
 inline std::size_t kernel_threads() {

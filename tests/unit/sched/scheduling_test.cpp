@@ -33,7 +33,8 @@ std::vector<int> in_order(int count) {
 
 class one_server : public testing::group_test {
  protected:
-  group on = group::start({.servers = 1});
+  // Who computes for long, or makes a thread, keeps the server.
+  group on = group::start({.servers = 1, .quantum = {}, .hand_off = {.watch = "off"}});
 };
 
 TEST_F(one_server, runs_what_a_thread_spawns_in_order) {

@@ -39,7 +39,8 @@ class hang_limit {
   static constexpr std::size_t threads = 1;
   static constexpr int seconds_max = 50 * slowness;
 
-  hang_limit() : watcher_([this] { watch(); }) {}
+  explicit hang_limit(int seconds = seconds_max)
+      : seconds_(seconds), watcher_([this] { watch(); }) {}
   ~hang_limit() {
     {
       const std::lock_guard guard(mutex_);
@@ -54,16 +55,17 @@ class hang_limit {
  private:
   void watch() {
     std::unique_lock lock(mutex_);
-    for (int second = 0; second < seconds_max; ++second) {
+    for (int second = 0; second < seconds_; ++second) {
       if (ended_.wait_for(lock, std::chrono::seconds(1), [this] { return over_; })) return;
     }
     const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
     std::fprintf(stderr, "%s.%s hangs: it is not over after %d s\n",
                  test != nullptr ? test->test_suite_name() : "?",
-                 test != nullptr ? test->name() : "?", seconds_max);
+                 test != nullptr ? test->name() : "?", seconds_);
     std::abort();
   }
 
+  const int seconds_;
   std::mutex mutex_;
   std::condition_variable ended_;
   bool over_ = false;

@@ -19,10 +19,9 @@ namespace {
 
 using std::chrono::microseconds;
 using testing::long_ago;
+using testing::rounds;
 using testing::soon;
 using testing::within;
-
-constexpr int rounds(int in_release) { return in_release / testing::slowness; }
 
 class channels : public testing::crowd_test {};
 INSTANTIATE_TEST_SUITE_P(all, channels, testing::all_crowds(), testing::crowd_name);
@@ -181,6 +180,21 @@ TEST_P(channels, may_go_with_whoever_received_the_last_value) {
     everybody().start([&reply, round] { EXPECT_TRUE(reply.send(round)); });
     if (round % 2 == 0) yield();
     EXPECT_EQ(reply.receive(), round);
+  }
+  everybody().join();
+}
+
+// Likewise when that sender's deadline passes meanwhile.
+TEST_P(channels, may_go_while_a_deadline_of_the_last_sender_passes) {
+  for (int round = 0; round < rounds(1000); ++round) {
+    auto owned = std::make_unique<channel<int>>(1);
+    channel<int>& full = *owned;
+    EXPECT_TRUE(full.send(0));
+    const deadline until = deadline::after(std::chrono::microseconds(round % 50));
+    everybody().start([&full, until] { full.send_until(until, 1); });
+    while (!until.passed()) yield();
+    EXPECT_EQ(full.receive(), 0);
+    if (full.try_receive() != 1) everybody().join();
   }
   everybody().join();
 }

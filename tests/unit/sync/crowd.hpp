@@ -137,6 +137,9 @@ inline std::string crowd_name(const ::testing::TestParamInfo<crowd_shape>& shape
   return shape.param.name;
 }
 
+// How often, in a build as slow as this one.
+constexpr int rounds(int in_release) { return in_release / slowness; }
+
 // The seed of a test: the one that is asked for in UMCG_TEST_SEED, or another each time.
 inline unsigned seed() {
   const char* asked = std::getenv("UMCG_TEST_SEED");

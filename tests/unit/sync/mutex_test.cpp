@@ -19,10 +19,9 @@ namespace {
 
 using std::chrono::microseconds;
 using testing::long_ago;
+using testing::rounds;
 using testing::soon;
 using testing::within;
-
-constexpr int rounds(int in_release) { return in_release / testing::slowness; }
 
 class mutexes : public testing::crowd_test {};
 INSTANTIATE_TEST_SUITE_P(all, mutexes, testing::all_crowds(), testing::crowd_name);

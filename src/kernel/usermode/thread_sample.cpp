@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/usermode/thread_sample.hpp"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <string_view>
+
+#include "base/raw_syscall.hpp"
+
+namespace umcg::kernel::usermode {
+
+namespace {
+
+using path = std::array<char, 40>;
+
+path path_of(pid_t kernel_thread) noexcept {
+  constexpr std::string_view front = "/proc/self/task/";
+  constexpr std::string_view back = "/syscall";
+  path made{};
+  char* at = made.data() + front.copy(made.data(), front.size());
+  at = std::to_chars(at, made.data() + made.size() - back.size(), kernel_thread).ptr;
+  back.copy(at, back.size());
+  return made;
+}
+
+}  // namespace
+
+bool thread_status::works() noexcept {
+  thread_status own;
+  own.open();
+  const bool known = own.look().what != thread_sample::state::not_known;
+  if (own.file_.load() >= 0) ::close(own.file_.load());
+  return known;
+}
+
+void thread_status::open() noexcept {
+  const auto self = static_cast<pid_t>(base::raw_syscall(SYS_gettid));
+  const int opened = ::open(path_of(self).data(), O_RDONLY | O_CLOEXEC);
+  if (opened < 0) return;
+  if (file_.load() < 0) return file_.store(opened);
+  ::dup3(opened, file_.load(), O_CLOEXEC);
+  ::close(opened);
+}
+
+thread_sample thread_status::look() const noexcept {
+  std::array<char, 256> text;
+  const int file = file_.load();
+  if (file < 0) return {};
+  const long size = base::raw_syscall(SYS_pread64, file, text.data(), text.size(), 0);
+  if (size <= 0) return {};
+  if (text[0] == 'r') return {thread_sample::state::running, -1};
+  thread_sample found{thread_sample::state::sleeping, -1};
+  const auto read = std::from_chars(text.data(), text.data() + size, found.system_call);
+  return read.ec == std::errc() ? found : thread_sample{};
+}
+
+}  // namespace umcg::kernel::usermode
