@@ -62,6 +62,8 @@ class claim_state {
   bool take(std::uint64_t token) noexcept {
     return word_.compare_exchange_strong(token, (token & ~state_mask) | taken);
   }
+  // That doubt is not settled yet.
+  bool is_doubted_by(std::uint64_t token) const noexcept { return word_.load() == token; }
   void trust(std::uint64_t token) noexcept { word_.compare_exchange_strong(token, after(token)); }
 
   // The worker itself, and those who look from outside.

@@ -51,8 +51,9 @@ struct observation {
   const task* worker = nullptr;
   const carrier* on = nullptr;
   std::uint64_t switches = 0;
-  clock::time_point since;  // so long it has been the same run
-  bool was_asked = false;   // it is to yield
+  clock::time_point since;   // so long it has been the same run
+  bool was_asked = false;    // it is to yield
+  std::uint64_t called = 0;  // a spare is, with this token; 0: none
   request last_request;
   std::uint32_t parks = 0;
   clock::time_point blocked_last;
@@ -100,14 +101,25 @@ class round_of_looks {
       last.switches = switches;
       last.since = now;
       last.was_asked = false;
+      last.called = 0;
       return;
     }
+    if (awaits_spare(last, now)) return;
     judge(at, last, now);
   }
 
   static bool has_bound_standby(const watch& at) noexcept {
     const carrier* const spare = at.standby.load();
     return spare != nullptr && spare->bound_to.load() >= 0;
+  }
+
+  // One that was called may wait for a CPU for long, and another look would make its token void.
+  static bool awaits_spare(observation& last, clock::time_point now) {
+    if (last.called == 0) return false;
+    if (last.worker->claim.is_doubted_by(last.called)) return true;
+    last.called = 0;
+    last.since = now;
+    return false;
   }
 
   // The worker has kept its server for a tick.
@@ -121,7 +133,7 @@ class round_of_looks {
                                                          : insistence::monitor);
     switch (saw.found) {
       case finding::handed_off:
-        last.worker = nullptr;
+        last.called = saw.token;
         last.blocked_last = now;
         at.blocks_often.store(true);
         return;
@@ -138,11 +150,11 @@ class round_of_looks {
   // time. But one signal at a time: while its kernel thread does not get a CPU, or has them
   // blocked, they queue, and would all put their frames on its stack at once.
   static void ask(observation& last) noexcept {
+    last.was_asked = true;
     const request wanted{last.on, last.switches, last.worker->signals_handled.load()};
     if (wanted == last.last_request) return;
     const libumcg::task_reference worker = libumcg::refer_to(const_cast<task&>(*last.worker));
     if (libumcg::preempt(worker, libumcg::asking::again) == 0) last.last_request = wanted;
-    last.was_asked = true;
   }
 
   // For a tick: then its doorbell is worth the system call that arms it.

@@ -157,7 +157,7 @@ look_result look(watch& at, insistence insists) noexcept {
     return {known ? finding::computing : finding::at_work, nullptr, -1};
   }
   return {call_spare(who, cause_of(seen), insists != insistence::doorbell), worker,
-          seen.system_call};
+          seen.system_call, who.token};
 }
 
 watch* watch_number(std::size_t number) noexcept {

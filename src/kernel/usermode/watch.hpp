@@ -61,8 +61,9 @@ enum class finding : std::uint8_t {
 };
 struct look_result {
   finding found;
-  libumcg::task* worker;  // handed_off, no_spare: who blocks
-  int system_call;        // in what; -1: in a page fault
+  libumcg::task* worker;    // handed_off, no_spare: who blocks
+  int system_call;          // in what; -1: in a page fault
+  std::uint64_t token = 0;  // handed_off: what the spare takes the server with
 };
 // Who looks, with how much patience.
 enum class insistence : std::uint8_t {

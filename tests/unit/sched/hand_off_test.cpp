@@ -4,6 +4,8 @@
 // on with others all the same.
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -13,7 +15,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -176,28 +181,100 @@ int take_queued_signals() {
   return count;
 }
 
-// It cannot be asked to yield, so it keeps its carrier and loses its server.
+// They cannot be asked to yield, so they keep their carriers and lose their servers.
+class deaf_workers {
+ public:
+  deaf_workers(group& on, unsigned count) {
+    for (unsigned at = 0; at < count; ++at) workers_.push_back(on.spawn([this] { compute(); }));
+  }
+  void join() {
+    enough_ = true;
+    for (worker& each : workers_) each.join();
+  }
+
+ private:
+  void compute() {
+    sigset_t all;
+    sigset_t usual;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &usual);
+    while (!enough_) {
+    }
+    // Each would put a frame on the worker's stack: a request to yield, and the recall.
+    EXPECT_LE(take_queued_signals(), 2);
+    ::pthread_sigmask(SIG_SETMASK, &usual, nullptr);
+  }
+
+  std::atomic<bool> enough_{false};
+  std::vector<worker> workers_;
+};
+
 TEST_P(hand_off, of_a_worker_that_computes_with_signals_blocked) {
   const std::uint64_t before = on.counters().handoffs_by(handoff_cause::quantum);
-  std::atomic<bool> enough{false};
-  std::vector<worker> deaf;
-  for (unsigned at = 0; at < GetParam(); ++at) {
-    deaf.push_back(on.spawn([&enough] {
-      sigset_t all;
-      sigset_t usual;
-      sigfillset(&all);
-      ::pthread_sigmask(SIG_SETMASK, &all, &usual);
-      while (!enough) {
-      }
-      // Each would put a frame on the worker's stack: a request to yield, and the recall.
-      EXPECT_LE(take_queued_signals(), 2);
-      ::pthread_sigmask(SIG_SETMASK, &usual, nullptr);
-    }));
-  }
+  deaf_workers deaf(on, GetParam());
   others_go_on();
-  enough = true;
-  for (worker& each : deaf) each.join();
+  deaf.join();
   EXPECT_GE(on.counters().handoffs_by(handoff_cause::quantum) - before, 1U);
+}
+
+// Keeps the carriers that there are from taking what they are called for, as a machine does whose
+// CPUs others want.
+class held_carriers {
+ public:
+  held_carriers() {
+    are_held = true;
+    let_go = 0;
+    struct sigaction action {};
+    action.sa_handler = hold;
+    ::sigaction(SIGRTMAX, &action, &before_);
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+      std::string name;
+      std::getline(std::ifstream(thread.path() / "comm"), name);
+      if (name != "umcg-carrier") continue;
+      const int id = std::stoi(thread.path().filename());
+      if (::tgkill(::getpid(), id, SIGRTMAX) == 0) ++count_;
+    }
+  }
+  held_carriers(const held_carriers&) = delete;
+  held_carriers& operator=(const held_carriers&) = delete;
+  ~held_carriers() {
+    are_held = false;
+    EXPECT_TRUE(testing::becomes_true([this] { return let_go == count_; }));
+    ::sigaction(SIGRTMAX, &before_, nullptr);
+  }
+
+  int count() const { return count_; }
+
+ private:
+  static void hold(int /*signal*/) {
+    while (are_held) ::sched_yield();
+    ++let_go;
+  }
+
+  static inline std::atomic<bool> are_held{false};
+  static inline std::atomic<int> let_go{0};
+  struct sigaction before_ {};
+  int count_ = 0;
+};
+
+// The monitor looks many times before a spare comes.
+TEST_P(hand_off, goes_on_when_spares_come_late) {
+  if (testing::thread_sanitizer) GTEST_SKIP() << "ThreadSanitizer puts handlers off";
+  using kernel::usermode::look_at_spares;
+  EXPECT_TRUE(testing::becomes_true(
+      [] { return look_at_spares().resting >= kernel::usermode::ready_least; }));
+  const kernel::usermode::spare_figures before = look_at_spares();
+  kernel::usermode::limit_spares(before.made);
+  std::optional<deaf_workers> deaf;
+  {
+    const held_carriers held;
+    EXPECT_GE(held.count(), 1);
+    deaf.emplace(on, GetParam());
+    sleep_until(deadline::after(milliseconds(50)));
+  }
+  kernel::usermode::limit_spares(before.most);
+  others_go_on();
+  deaf->join();
 }
 
 // Having lost its server it computes beside that, on a carrier of its own, until it is recalled.
