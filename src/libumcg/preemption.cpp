@@ -131,11 +131,13 @@ void on_signal(int signal, siginfo_t* info, void* state) {
   auto& interrupted = *static_cast<ucontext_t*>(state);
   const int saved_errno = errno;
   if (task* const self = current_task) ++self->signals_handled;
-  // Left for the worker's next call of the library.
-  if (runs_on_alternate_stack(interrupted) || is_to_go_on(interrupted)) return put_off_recall();
-  honour_recall();
-  honour_preempt_request();
-  // Also when there was no request: another signal may have come on top of this one.
+  if (runs_on_alternate_stack(interrupted) || is_to_go_on(interrupted)) {
+    put_off_recall();  // and the request: for the worker's next call of the library
+  } else {
+    honour_recall();
+    honour_preempt_request();
+  }
+  // Also when the worker did not leave here: another signal may have come on top of this one.
   keep_what_is_the_carriers(signal, interrupted);
   errno = saved_errno;
 }

@@ -26,6 +26,7 @@
 
 #include "base/unique_fd.hpp"
 #include "kernel/usermode/spares.hpp"
+#include "libumcg/preemption.hpp"
 #include "libumcg/task.hpp"
 #include "umcg/group.hpp"
 #include "unit/sched/byte_pipe.hpp"
@@ -296,6 +297,48 @@ TEST_P(hand_off, is_no_way_to_compute_beside_the_servers) {
   EXPECT_GE(on.counters().handoffs_by(handoff_cause::system_call), count - GetParam());
   silent.send_bytes(count);
   while (back < count) others_go_on();
+}
+
+struct kernel_thread {
+  long id = ::syscall(SYS_gettid);
+  void* alternate_stack = [] {
+    stack_t now{};
+    ::sigaltstack(nullptr, &now);
+    return now.ss_sp;
+  }();
+};
+
+// Two signals that are handled at once, the second on top of the first, of which the first finds
+// the worker in the C library and the second does not: it comes back on another carrier.
+TEST_P(hand_off, leaves_each_carrier_its_alternate_stack) {
+  const testing::byte_pipe silent;
+  std::atomic<bool> goes{false};
+  std::atomic<bool> is_back{false};
+  kernel_thread left;
+  worker twice_asked = on.spawn([&] {
+    sigset_t all;
+    sigset_t usual;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &usual);
+    const libumcg::task_reference self = libumcg::refer_to(*libumcg::current_task);
+    libumcg::preempt(self, libumcg::asking::again);
+    libumcg::preempt(self, libumcg::asking::again);
+    goes = true;
+    ::pthread_sigmask(SIG_SETMASK, &usual, nullptr);
+    const kernel_thread here;
+    silent.send_bytes(1);
+    while (!is_back) yield();
+    if (here.id != left.id) {
+      EXPECT_NE(here.alternate_stack, left.alternate_stack);
+    }
+  });
+  on.spawn([&] {
+    while (!goes) yield();
+    left = {};
+    silent.wait_for_byte();
+    is_back = true;
+  });
+  twice_asked.join();
 }
 
 // What the worker finds when it goes on is what it left.
