@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "httpd/proxy_settings.hpp"
 #include "httpd/tls_settings.hpp"
 #include "umcg/http/service.hpp"
 
@@ -17,6 +18,7 @@ struct configuration {
   std::string listen = "127.0.0.1:8080";
   umcg::http::service_options service = {};
   tls_settings tls = {};
+  proxy_settings proxy = {};
 };
 
 // Takes what the file at `path` sets and leaves the rest of `into` alone. Returns everything that

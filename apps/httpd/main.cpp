@@ -36,6 +36,7 @@ int serve(httpd::configuration settings, umcg::tls::server_context* tls) {
   const std::string servers = count_of(settings.service.servers);
   const char* const scheme = tls ? "https" : "http";
   settings.service.tls = tls;
+  settings.service.proxy = httpd::to_proxy_protocol(settings.proxy);
   settings.service.on_ready = [&servers, scheme](const umcg::net::endpoint& where,
                                                  const std::string& how) {
     std::printf("umcg-httpd listening on %s://%s/ (%s; %s)\n", scheme,

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "httpd/quantity.hpp"
+#include "umcg/net/address_range.hpp"
 #include "umcg/net/endpoint.hpp"
 
 namespace httpd {
@@ -41,6 +42,8 @@ auto& part(Configuration& whole) {
     return whole.service.hand_off;
   } else if constexpr (std::same_as<Owner, tls_settings>) {
     return whole.tls;
+  } else if constexpr (std::same_as<Owner, proxy_settings>) {
+    return whole.proxy;
   } else if constexpr (std::same_as<Owner, service_options>) {
     return whole.service;
   } else {
@@ -174,24 +177,42 @@ std::string quoted_list(const std::vector<std::string>& texts) {
   return '[' + result + ']';
 }
 
-// One file, or an array of them, in which "" stands for none.
-template <class Owner>
-key files(std::string name, std::vector<std::string> Owner::*member) {
-  using paths = std::vector<std::string>;
-  const auto take = [](const found_value& found, paths& setting) -> problem {
+// One text, or an array of them, of which each is as `accepts` wants it; or else they are `wrong`.
+template <class Owner, class Accepts>
+key list(std::string name, const std::string& accepted, std::vector<std::string> Owner::*member,
+         Accepts accepts, problem wrong) {
+  using texts = std::vector<std::string>;
+  const auto take = [accepts, wrong](const found_value& found, texts& setting) -> problem {
     const auto* const one = std::get_if<std::string>(&found);
-    const auto* const several = std::get_if<paths>(&found);
-    if (!one && !several) return "is not a file or an array of them";
-    const paths taken = one ? paths{*one} : *several;
-    if (!std::ranges::all_of(taken, [](auto& each) { return each.empty() || is_readable(each); })) {
-      return "cannot be read";
-    }
+    const auto* const several = std::get_if<texts>(&found);
+    if (!one && !several) return "is neither";
+    const texts taken = one ? texts{*one} : *several;
+    if (!std::ranges::all_of(taken, accepts)) return wrong;
     setting = taken;
     return {};
   };
-  key made = make_key(std::move(name), "a file, or an array of them", member, take, quoted_list);
+  key made =
+      make_key(std::move(name), accepted + ", or an array of them", member, take, quoted_list);
   made.is_list = true;
   return made;
+}
+
+// "" stands for none.
+template <class Owner>
+key files(std::string name, std::vector<std::string> Owner::*member) {
+  const auto accepts = [](const std::string& path) { return path.empty() || is_readable(path); };
+  return list(std::move(name), "a file", member, accepts, "cannot be read");
+}
+
+template <class Owner>
+key address_ranges(std::string name, std::vector<std::string> Owner::*member) {
+  const auto accepts = [](const std::string& text) {
+    std::error_code error;
+    umcg::net::parse_address_range(text, error);
+    return !error;
+  };
+  return list(std::move(name), "a range such as 10.0.0.0/8 or 192.0.2.1", member, accepts,
+              "is not a range of addresses");
 }
 
 // Goes into the head of responses as it is.
@@ -237,6 +258,9 @@ std::span<const key> schema() {
       choice("tls.session_tickets", &tls_settings::session_tickets, {"on", "off"}),
       number("tls.session_cache_entries", &tls_settings::session_cache_entries, 0, 10'000'000),
       duration("tls.session_timeout", &tls_settings::session_duration, 1ms, day),
+      address_ranges("proxy.trusted", &proxy_settings::trusted),
+      choice("proxy.others", &proxy_settings::others, {"refuse", "pass"}),
+      duration("proxy.header_timeout", &proxy_settings::header_duration, 1ms, day),
       size("limits.request_line_size", &limits::request_line_bytes, 256, mib),
       size("limits.header_size", &limits::header_bytes, 256, mib),
       number("limits.header_count", &limits::header_count, 1, 10'000),

@@ -82,7 +82,9 @@ TEST(configuration, gives_each_key_a_setting_of_its_own) {
                                                      {"tls.client_ca", R"("/dev/null")"},
                                                      {"tls.client_certificates", R"("require")"},
                                                      {"tls.version_min", R"("1.3")"},
-                                                     {"tls.session_tickets", R"("off")"}};
+                                                     {"tls.session_tickets", R"("off")"},
+                                                     {"proxy.trusted", R"(["10.0.0.0/8"])"},
+                                                     {"proxy.others", R"("pass")"}};
   for (const key& each : schema()) {
     std::string value = "17";
     if (others.contains(each.name)) value = others.at(each.name);
@@ -121,7 +123,7 @@ constexpr bad_line bad_lines[] = {
      "\"\\u001b[2J\": unknown key (known: listen, servers, kernel, reactor, quantum, server_name, "
      "drain_timeout, dump_signal)"},
     {"[limit]", "limit: unknown table; did you mean limits?"},
-    {"[colours]", "colours: unknown table (known: hand_off, tls, limits)"},
+    {"[colours]", "colours: unknown table (known: hand_off, tls, proxy, limits)"},
     {"[limits.header_siz]", "limits.header_siz: unknown key; did you mean limits.header_size?"},
     // files
     {"tls.key = '/nowhere/a.key'",
@@ -129,9 +131,16 @@ constexpr bad_line bad_lines[] = {
     {"tls.key = ['/dev/null', '/nowhere/a.key']",
      "tls.key: [\"/dev/null\", \"/nowhere/a.key\"] cannot be read (a file, or an array of them)"},
     {"tls.certificate = ['/dev/null', 3]",
-     "tls.certificate: an array is not a file or an array of them (a file, or an array of them)"},
+     "tls.certificate: an array is neither (a file, or an array of them)"},
     {"tls.client_ca = '/nowhere/ca.pem'",
      "tls.client_ca: \"/nowhere/ca.pem\" cannot be read (a file)"},
+    {"proxy.trusted = ['10.0.0.0/8', '10.0.0.0/40']",
+     "proxy.trusted: [\"10.0.0.0/8\", \"10.0.0.0/40\"] is not a range of addresses (a range such "
+     "as "
+     "10.0.0.0/8 or 192.0.2.1, or an array of them)"},
+    {"proxy.trusted = true",
+     "proxy.trusted: true is neither (a range such as 10.0.0.0/8 or 192.0.2.1, or an array of "
+     "them)"},
     {"tls = 'on'", "tls: \"on\" is not a table ([tls])"},
     // wrong type
     {"limits = 3", "limits: 3 is not a table ([limits])"},
@@ -216,7 +225,8 @@ TEST(configuration, reports_all_problems_in_the_order_of_lines) {
             "conf/a.toml:7: limits.body: unknown key (known: request_line_size, header_size, "
             "header_count, body_size, chunk_extension_size, handshake_timeout, keep_alive_timeout, "
             "request_head_timeout, request_body_timeout, handler_timeout, response_timeout)");
-  EXPECT_EQ(problems[4], "conf/a.toml:8: extra: unknown table (known: hand_off, tls, limits)");
+  EXPECT_EQ(problems[4],
+            "conf/a.toml:8: extra: unknown table (known: hand_off, tls, proxy, limits)");
   EXPECT_EQ(settings.listen, ":80");
   EXPECT_EQ(settings.service.limits.response_duration, 1s);
   EXPECT_EQ(settings.service.servers, 0U);

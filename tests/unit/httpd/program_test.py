@@ -122,6 +122,42 @@ class Requests(unittest.TestCase):
         self.assertEqual(now.group(1), now.group(2))
 
 
+class Proxies(unittest.TestCase):
+    HEADER = b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n"
+
+    def reply_to(self, header, *lines):
+        """What comes back for the header and a request; nothing: the connection was closed."""
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write("\n".join(("[proxy]", "header_timeout = '100ms'", *lines)))
+            file.flush()
+            with Server("--listen", "127.0.0.1:0", "--servers", "1", "--config",
+                        file.name) as server, \
+                 socket.create_connection((server.host, server.port), SECONDS_MAX) as connection:
+                received = b""
+                try:
+                    connection.sendall(header + b"GET /plaintext HTTP/1.0\r\n\r\n")
+                    while data := connection.recv(4096):
+                        received += data
+                except ConnectionResetError:
+                    pass
+                return received
+
+    def test_one_that_is_trusted_has_to_send_its_header(self):
+        trusted = "trusted = ['10.0.0.0/8', '127.0.0.1']"
+        self.assertIn(b"Hello, World!", self.reply_to(self.HEADER, trusted))
+        self.assertEqual(self.reply_to(b"", trusted), b"")
+
+    def test_others_are_refused_or_pass(self):
+        trusted = "trusted = '10.0.0.0/8'"
+        self.assertEqual(self.reply_to(self.HEADER, trusted), b"")
+        self.assertEqual(self.reply_to(b"", trusted), b"")
+        self.assertIn(b"Hello, World!", self.reply_to(b"", trusted, "others = 'pass'"))
+        self.assertIn(b"400 ", self.reply_to(self.HEADER, trusted, "others = 'pass'"))
+
+    def test_without_one_a_header_is_a_bad_request(self):
+        self.assertIn(b"400 ", self.reply_to(self.HEADER))
+
+
 class Signals(unittest.TestCase):
     def test_both_end_it(self):
         for number in signal.SIGTERM, signal.SIGINT:
