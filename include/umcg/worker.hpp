@@ -4,6 +4,10 @@
 // Workers: threads with their own stack, TLS, errno and exceptions, run by the servers of a group.
 // A worker that waits costs memory only. Everything that works on a thread works on a worker; what
 // blocks through this library blocks the worker and lets its server run the next.
+//
+// The signal mask and the CPU affinity belong to the kernel thread that a worker happens to be on,
+// where others come after it. A worker that changes its mask puts it back before it waits or ends:
+// nobody is preempted where signals are blocked.
 
 #include <chrono>
 #include <cstddef>

@@ -10,10 +10,7 @@
 //   doubted --take-->  taken     it does: for whoever has the watcher's token
 //   doubted --trust--> own       it does not: likewise
 //   doubted --keep-->  own       the worker enters the library
-//   taken, recalled --renew--> own  the worker, when it has come back and has a server again
-//   taken   --recall--> recalled     the monitor: the worker computes, and a signal tells it
-//   recalled --put_off--> taken      the signal found it where it is not to be stopped; or was not
-//                                    sent
+//   taken   --renew--> own       the worker, when it has come back and has a server again
 //
 // Why taking is safe. The watcher doubts, and after that sees the kernel thread asleep with the
 // worker on it and outside the library. From there to its next entry the worker touches nothing of
@@ -22,11 +19,10 @@
 // thread has stored that before it went to sleep. And a worker that has been elsewhere meanwhile
 // shows in the carrier's count of switches. So an entry costs a load, no barrier.
 //
-// A worker that has been recalled enters the library in the signal's handler, on its own thread, as
-// if it had called: so nothing else has to be decided. The mark means that there is a signal for
-// it: one that cannot take any, because it has them blocked, is not sent one after another, each of
-// which would put a frame on its stack. A signal that comes late finds another worker there, which
-// it does not concern, or one that has lost its server, too, and comes back the sooner.
+// A worker that computes then is recalled by a signal: it enters the library in the handler, on its
+// own thread, as if it had called, so nothing else has to be decided. A signal that comes late
+// finds another worker there, which it does not concern, or one that has lost its server, too, and
+// comes back the sooner.
 //
 // Every return to `own` changes the number in the word: a token is good for one doubt.
 // tests/model/claim_model explores this, and what goes wrong without each look.
@@ -69,10 +65,6 @@ class claim_state {
   // The worker itself, and those who look from outside.
   bool is_taken() const noexcept { return is_taken(word_.load()); }
 
-  // False: the worker has its server, or was recalled before.
-  bool recall() noexcept { return move(taken, recalled); }
-  void put_off() noexcept { move(recalled, taken); }
-
   // The worker itself, having entered the library. False: no watcher is at work.
   bool is_disputed() const noexcept {
     return (word_.load(std::memory_order_relaxed) & state_mask) != own;
@@ -88,20 +80,12 @@ class claim_state {
   void renew() noexcept { word_.store(after(word_.load())); }
 
  private:
-  enum : std::uint64_t { own, doubted, taken, recalled };
+  enum : std::uint64_t { own, doubted, taken };
   static constexpr std::uint64_t state_mask = 3;
 
-  static bool is_taken(std::uint64_t word) noexcept { return (word & state_mask) >= taken; }
+  static bool is_taken(std::uint64_t word) noexcept { return (word & state_mask) == taken; }
   static std::uint64_t after(std::uint64_t word) noexcept {
     return (word & ~state_mask) + state_mask + 1;
-  }
-
-  bool move(std::uint64_t from, std::uint64_t to) noexcept {
-    std::uint64_t word = word_.load();
-    while ((word & state_mask) == from) {
-      if (word_.compare_exchange_weak(word, (word & ~state_mask) | to)) return true;
-    }
-    return false;
   }
 
   std::atomic<std::uint64_t> word_{own};

@@ -149,7 +149,7 @@ void honour_recall() noexcept {
   task* const self = current_task;
   if (self == nullptr || self->kind != task_kind::worker) return;
   if (self->preempt_off.depth() != 0 || !self->claim.is_taken()) return;
-  if (self->in.load()->quantum.count() == 0) return self->claim.put_off();
+  if (self->in.load()->quantum.count() == 0) return;
   begin_library_code(*self);
   end_library_code(*self);
 }

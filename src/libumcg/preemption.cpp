@@ -121,19 +121,13 @@ bool is_to_go_on(const ucontext_t& interrupted) {
                              [at](const code_range& code) { return code.has(at); });
 }
 
-void put_off_recall() {
-  if (task* const self = current_task) self->claim.put_off();
-}
-
 void on_signal(int signal, siginfo_t* info, void* state) {
   const bool ours = info->si_code == SI_QUEUE && info->si_value.sival_ptr == &sender_mark;
   if (!ours) return pass_on(signal, info, state);
   auto& interrupted = *static_cast<ucontext_t*>(state);
   const int saved_errno = errno;
-  if (task* const self = current_task) ++self->signals_handled;
-  if (runs_on_alternate_stack(interrupted) || is_to_go_on(interrupted)) {
-    put_off_recall();  // and the request: for the worker's next call of the library
-  } else {
+  // Elsewhere it is left for the worker's next call of the library.
+  if (!runs_on_alternate_stack(interrupted) && !is_to_go_on(interrupted)) {
     honour_recall();
     honour_preempt_request();
   }
@@ -178,6 +172,8 @@ int set_preemption_signal(int signal) noexcept {
   return 0;
 }
 
+int preemption_signal() noexcept { return signal_in_use.load(); }
+
 int preempt(const task_reference& worker, asking how) noexcept {
   task& who = *worker.who;
   const task_kind kind = who.kind;
@@ -199,9 +195,8 @@ int preempt(const task_reference& worker, asking how) noexcept {
   return failed;
 }
 
-void recall(task& worker) noexcept {
-  if (!worker.preemptible || !worker.claim.recall()) return;
-  if (send_signal(worker) != 0) worker.claim.put_off();
+bool recall(task& worker) noexcept {
+  return worker.preemptible && worker.claim.is_taken() && send_signal(worker) == 0;
 }
 
 }  // namespace umcg::libumcg

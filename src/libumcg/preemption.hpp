@@ -15,6 +15,7 @@ namespace umcg::libumcg {
 // Installs the handler once. Returns 0 or an error number.
 int install_preemption() noexcept;
 int set_preemption_signal(int signal) noexcept;
+int preemption_signal() noexcept;  // once it is installed
 
 // Returns 0 or an error number; see umcg_preempt_worker(). One signal for each request, unless it
 // is to be sent `again`: in a group with a quantum a worker that the signal finds inside the C
@@ -24,8 +25,8 @@ enum class asking { once, again };
 int preempt(const task_reference& worker, asking how = asking::once) noexcept;
 
 // Asks a worker that has lost its server, and computes beside that, to come back to the servers: by
-// the same signal, whose handler does what its next call of the library would do. Nothing happens
-// if it has come back meanwhile, or has been asked already.
-void recall(task& worker) noexcept;
+// the same signal, whose handler does what its next call of the library would do. False: no signal
+// was sent, since it has come back meanwhile or there is none to be had.
+bool recall(task& worker) noexcept;
 
 }  // namespace umcg::libumcg

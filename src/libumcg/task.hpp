@@ -65,8 +65,6 @@ struct alignas(64) task {
   std::atomic<std::uint64_t> generation{0};
   std::atomic<std::intptr_t> tag{0};
   std::uint32_t slot = 0;  // fixed: place in the task table
-  // Worker: how many preemption signals have found it running; written by their handler.
-  std::atomic<std::uint32_t> signals_handled{0};
   // The half's: there is a rouse for the next sleep. It may come when the task is gone and its slot
   // is another's, for whom it is an early end of a sleep.
   std::atomic<std::uint32_t> roused{0};

@@ -343,12 +343,12 @@ TEST(recall_model, needs_a_second_look_before_one_is_forgotten) {
   expect_fault("no second look", {1, 2}, "beside", explored(recall_without::second_look));
 }
 
-TEST(recall_model, needs_a_mark_for_each_signal) {
-  expect_fault("no mark", {1, 2}, "too many", explored(recall_without::mark));
+TEST(recall_model, needs_a_look_for_the_last_signal) {
+  expect_fault("no such look", {1, 2}, "too many", explored(recall_without::pending_look));
 }
 
-TEST(recall_model, needs_a_mark_that_is_taken_back) {
-  expect_fault("not put off", {1, 2}, "beside", explored(recall_without::putting_off));
+TEST(recall_model, needs_another_signal_when_one_was_in_vain) {
+  expect_fault("one signal", {1, 2}, "beside", explored(recall_without::second_recall));
 }
 
 TEST(recall_model, needs_a_look_for_the_depth) {

@@ -2,7 +2,8 @@
 #pragma once
 
 // Workers that have lost their servers and compute, the monitor that recalls them, and its signals,
-// which may be late and find somebody else (libumcg/claim_state.hpp, kernel/usermode/recalls.cpp).
+// which may be late and find somebody else, or be taken by a worker that waits for signals
+// (libumcg/claim_state.hpp, kernel/usermode/recalls.cpp, kernel/usermode/pending_signal.cpp).
 // One server, two workers, three carriers: so many as it takes for a signal that comes late to find
 // another worker that has lost its server, or one that has not. How a server is taken is
 // claim_model's own matter; here that is one step. On the real claim_state.
@@ -23,17 +24,17 @@ namespace umcg::model {
 
 enum class recall_without : std::uint8_t {
   nothing,
-  noting,       // who takes a server does not note where the worker stays
-  second_look,  // the monitor forgets a carrier without looking at it again
-  mark,         // that a worker has been recalled does not show
-  putting_off,  // a signal that came where the worker is not to be stopped leaves the mark
-  depth,        // the signal stops a worker inside of the library
-  claim         // it stops one that has its server
+  noting,         // who takes a server does not note where the worker stays
+  second_look,    // the monitor forgets a carrier without looking at it again
+  pending_look,   // the monitor does not look whether its last signal still waits there
+  second_recall,  // it recalls a worker once
+  depth,          // the signal stops a worker inside of the library
+  claim           // it stops one that has its server
 };
 
 struct recall_scene {
   enum place : std::uint8_t { listed, outside, asleep, entering, leaving, renewing };
-  enum claim : std::uint8_t { own, taken, recalled };
+  enum claim : std::uint8_t { own, taken };
   enum stage : std::uint8_t { looks, saw_none, looks_again };
   static constexpr std::uint8_t nobody = 3;
 
@@ -41,7 +42,8 @@ struct recall_scene {
     std::uint8_t place;
     std::uint8_t claim;
     std::uint8_t on;
-    std::uint8_t unsent;  // the monitor has marked it, and is about to send the signal
+    std::uint8_t unsent;  // the monitor is about to send it the signal
+    std::uint8_t was_recalled;
     auto operator<=>(const worker&) const = default;
   };
   struct carrier {
@@ -72,7 +74,7 @@ class recall_world {
 
   state initial() const {
     state first{};
-    for (auto& each : first.workers) each = {state::listed, state::own, state::nobody, 0};
+    for (auto& each : first.workers) each = {state::listed, state::own, state::nobody, 0, 0};
     for (auto& each : first.carriers) each.hosts = state::nobody;
     first.blocks_left = blocks_most;
     first.entries_left = 1;
@@ -133,7 +135,6 @@ class recall_world {
   static void put_at(const state::worker& of, real& claim) {
     if (of.claim == state::own) return;
     claim.take(claim.doubt());
-    if (of.claim == state::recalled) claim.recall();
   }
   static bool has_lost_server(const state::worker& who) {
     real claim;
@@ -215,6 +216,7 @@ class recall_world {
           put_at(who, claim);
           claim.renew();
           if (!claim.is_taken()) who.claim = state::own;
+          who.was_recalled = 0;
           who.place = state::outside;
         });
       default:
@@ -222,7 +224,7 @@ class recall_world {
     }
   }
 
-  // The monitor has marked that worker: the signal goes where the worker is by then.
+  // The signal goes where the worker is by then.
   template <class Can>
   void sending_steps(const state& now, std::uint8_t number, const Can& can) const {
     if (now.workers[number].unsent == 0) return;
@@ -250,18 +252,17 @@ class recall_world {
     if (carrier.signals == 0) return;
     if (now.delays_left != 0) {
       can(
-          "carrier", number, "gets a signal in the C library",
-          [=, this](state& next) {
+          "carrier", number, "gets a signal in the C library, or waits for it",
+          [=](state& next) {
             --next.delays_left;
-            arrive(next, number, true);
+            --next.carriers[number].signals;
           },
           false);
     }
-    can("carrier", number, "gets a signal",
-        [=, this](state& next) { arrive(next, number, false); });
+    can("carrier", number, "gets a signal", [=, this](state& next) { arrive(next, number); });
   }
 
-  void arrive(state& next, std::uint8_t number, bool in_c_library) const {
+  void arrive(state& next, std::uint8_t number) const {
     auto& at = next.carriers[number];
     --at.signals;
     if (at.hosts == state::nobody) return;
@@ -269,13 +270,6 @@ class recall_world {
     const bool is_outside = who.place == state::outside || who.place == state::asleep;
     real claim;
     put_at(who, claim);
-    if (in_c_library && is_outside) {
-      claim.put_off();
-      if (who.claim == state::recalled && lack_ != recall_without::putting_off) {
-        if (claim.recall()) who.claim = state::taken;
-      }
-      return;
-    }
     if (!is_outside && lack_ != recall_without::depth) return;
     if (!claim.is_taken() && lack_ != recall_without::claim) return;
     next.wrong = !is_outside ? torn : !claim.is_taken() ? left : none;
@@ -311,12 +305,11 @@ class recall_world {
     }
     const auto& worker = now.workers[carrier.hosts];
     if (worker.place != state::outside || worker.unsent != 0) return;
-    real claim;
-    put_at(worker, claim);
-    if (!claim.recall() && lack_ != recall_without::mark) return;
+    if (carrier.signals != 0 && lack_ != recall_without::pending_look) return;
+    if (worker.was_recalled != 0 && lack_ == recall_without::second_recall) return;
     can("the monitor", number, "recalls the worker", [&](state& next) {
-      next.workers[carrier.hosts].claim = state::recalled;
       next.workers[carrier.hosts].unsent = 1;
+      next.workers[carrier.hosts].was_recalled = lack_ == recall_without::second_recall ? 1 : 0;
     });
   }
 

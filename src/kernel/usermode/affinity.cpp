@@ -40,23 +40,24 @@ void bind_to_cpu(carrier& spare, int cpu) noexcept {
   CPU_SET(cpu, &only);
   if (!set_affinity(spare, only)) return;
   spare.bound_to.store(cpu);
-  spare.runs_as.store(nullptr);
+  spare.runs_as.store(0);
 }
 
 void let_run_as(carrier& called, const watch& of) noexcept {
-  if (called.runs_as.load() == &of) return;
+  const std::uint64_t number = of.number.load();
+  if (called.runs_as.load() == number) return;
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
   const pid_t home = of.home.load()->kernel_thread.load();
   if (home == 0 || base::raw_syscall(SYS_sched_getaffinity, home, sizeof cpus, &cpus) <= 0) return;
   if (!set_affinity(called, cpus)) return;
   called.bound_to.store(-1);
-  called.runs_as.store(&of);
+  called.runs_as.store(number);
 }
 
 void note_called(carrier& called) noexcept {
   const watch* const hosts = called.hosts.watched();
-  if (hosts == nullptr || called.runs_as.load() == hosts) return;
+  if (hosts == nullptr || called.runs_as.load() == hosts->number.load()) return;
   if (called.awaits_move.exchange(true)) return;
   carrier* first = called_elsewhere.load();
   do {

@@ -61,7 +61,7 @@ const std::uint32_t* own_cpu_number() noexcept {
 // The calling kernel thread is that carrier from now on.
 void become(carrier& here) noexcept {
   here.kernel_thread.store(static_cast<pid_t>(base::raw_syscall(SYS_gettid)));
-  here.status.open();
+  here.status.open(here.kernel_thread);
   here.cpu.store(own_cpu_number());
   here.thread_pointer.set_up();
   set_up_alternate_stack();
@@ -70,7 +70,7 @@ void become(carrier& here) noexcept {
 void resign(carrier& here) noexcept {
   tear_down_alternate_stack();
   here.bound_to.store(-1);
-  here.runs_as.store(nullptr);
+  here.runs_as.store(0);
   here.thread_pointer.tear_down();
   here.cpu.store(nullptr);
   here.kernel_thread.store(0);
@@ -152,6 +152,7 @@ void* spare_main(void* argument) {
   if (std::exchange(here.begins_resting, false)) rest(here);
   while (await_call(here)) {
     if (accepts_call(here)) let_go(*host(here));
+    ::pthread_sigmask(SIG_SETMASK, &others, nullptr);  // a worker may have left another here
     rest(here);
   }
   resign(here);
@@ -200,7 +201,9 @@ carrier* spare_for(carrier& here, task& server) noexcept {
   carrier& home = *of(server).home;
   if (home.state.take()) return &home;
   carrier* const kept = of(server).watched != nullptr ? take_standby(*of(server).watched) : nullptr;
-  return kept != nullptr ? kept : take_or_make_spare(here);
+  if (kept != nullptr) return kept;
+  carrier* const any = take_or_make_spare(here);
+  return any != nullptr ? any : take_standby_of_parked();
 }
 
 }  // namespace

@@ -49,8 +49,9 @@ struct carrier {
   std::uint64_t token = 0;  // not 0: only if it can take `next` from `departed`
   handoff_cause cause = handoff_cause::system_call;  // with a token
   // affinity.hpp
-  std::atomic<int> bound_to{-1};               // one CPU
-  std::atomic<const watch*> runs_as{nullptr};  // on the CPUs of that server's home; null: elsewhere
+  std::atomic<int> bound_to{-1};          // one CPU
+  std::atomic<std::uint64_t> runs_as{0};  // on the CPUs of the home of the server whose watch has
+                                          // that number; 0: elsewhere
   std::atomic<bool> awaits_move{false};
   carrier* moved_after = nullptr;
   // recalls.hpp; what follows the flag is the monitor's while it is set.
@@ -58,6 +59,7 @@ struct carrier {
   carrier* noted_after = nullptr;
   std::uint64_t switches_noted = 0;
   deadline::clock::time_point computes_since;
+  bool was_signalled = false;  // the monitor's: pending_signal.hpp
   // Spares: guarded by the reserve's lock.
   carrier* after = nullptr;
   carrier* before = nullptr;

@@ -84,7 +84,8 @@ void ring(watch& at, int& here) noexcept {
   for (int vain_looks = 0; vain_looks < vain_looks_most;) {
     const finding found = look(at, insistence::doorbell).found;
     if (found == finding::nobody || found == finding::no_spare) return;
-    vain_looks = found == finding::at_work ? vain_looks + 1 : 0;
+    const bool in_vain = found == finding::at_work || found == finding::not_known;
+    vain_looks = in_vain ? vain_looks + 1 : 0;
     if (found == finding::handed_off) continue;
     if (!follow(at, here)) return;
     sleep_a_moment();

@@ -13,6 +13,7 @@
 #include "base/futex.hpp"
 #include "base/raw_syscall.hpp"
 #include "kernel/usermode/affinity.hpp"
+#include "kernel/usermode/pending_signal.hpp"
 #include "kernel/usermode/recalls.hpp"
 #include "kernel/usermode/spares.hpp"
 #include "kernel/usermode/watch.hpp"
@@ -37,24 +38,14 @@ constexpr clock::duration often = std::chrono::seconds(1);
 // In one tick of so many it looks, by a system call, where a server is that has a bound spare.
 constexpr unsigned ticks_between_moves = 8;
 
-// A signal to a worker that computes, and how many it had handled before. Until it has handled one
-// more, or has left that carrier, this one is under way.
-struct request {
-  const carrier* on = nullptr;
-  std::uint64_t switches = 0;
-  std::uint32_t handled = 0;
-  bool operator==(const request&) const = default;
-};
-
 // What was seen of a server the last time.
 struct observation {
   const task* worker = nullptr;
-  const carrier* on = nullptr;
+  carrier* on = nullptr;
   std::uint64_t switches = 0;
   clock::time_point since;   // so long it has been the same run
   bool was_asked = false;    // it is to yield
   std::uint64_t called = 0;  // a spare is, with this token; 0: none
-  request last_request;
   std::uint32_t parks = 0;
   clock::time_point blocked_last;
 };
@@ -84,12 +75,13 @@ class round_of_looks {
     const bool was_busy = has_not_parked(at, last);
     if (now - last.blocked_last > often) at.blocks_often.store(false);
     const task* const server = at.server.load();
-    const carrier* const on = at.on.load();
+    carrier* const on = at.on.load();
     const task* const worker = on->hosts.get();
-    if (worker == nullptr || worker == server) {
+    if (worker == nullptr || worker == server || on->hosts.watched() != &at) {
       last.worker = nullptr;
       return;
     }
+    if (!on->status.is_open()) on->status.open(on->kernel_thread);
     if (ticks_ % ticks_between_moves == 0 || !has_bound_standby(at)) {
       keep_standby(at, cpu_of(*on));
     }
@@ -140,6 +132,9 @@ class round_of_looks {
       case finding::no_spare:
         report_if_none_is_left(saw, now - last.since);
         return;
+      case finding::not_known:
+        last.was_asked = true;  // a signal could end its system call early
+        return;
       default:
         break;
     }
@@ -147,14 +142,12 @@ class round_of_looks {
   }
 
   // Again when that was in vain: a worker that is inside the C library goes on there until the next
-  // time. But one signal at a time: while its kernel thread does not get a CPU, or has them
-  // blocked, they queue, and would all put their frames on its stack at once.
+  // time.
   static void ask(observation& last) noexcept {
     last.was_asked = true;
-    const request wanted{last.on, last.switches, last.worker->signals_handled.load()};
-    if (wanted == last.last_request) return;
+    if (!took_its_signal(*last.on)) return;
     const libumcg::task_reference worker = libumcg::refer_to(const_cast<task&>(*last.worker));
-    if (libumcg::preempt(worker, libumcg::asking::again) == 0) last.last_request = wanted;
+    if (libumcg::preempt(worker, libumcg::asking::again) == 0) note_signal(*last.on);
   }
 
   // For a tick: then its doorbell is worth the system call that arms it.

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "kernel/usermode/pending_signal.hpp"
 #include "kernel/usermode/watch.hpp"
 #include "libumcg/preemption.hpp"
 
@@ -74,12 +75,14 @@ void fetch_newly_noted(time_point now) noexcept {
 bool look_at(carrier& on, task& worker, time_point now) noexcept {
   const std::uint64_t switches = on.hosts.switches();
   const bool is_another = std::exchange(on.switches_noted, switches) != switches;
+  if (!on.status.is_open()) on.status.open(on.kernel_thread);
   const bool computes = on.status.look().what == thread_sample::state::running;
   if (is_another || !computes) on.computes_since = now;
   const watch* const over = on.hosts.watched();
   const std::chrono::nanoseconds quantum(over != nullptr ? over->quantum_ns.load() : 0);
   if (quantum.count() == 0) return false;
-  if (now - on.computes_since >= quantum) libumcg::recall(worker);
+  const bool too_long = now - on.computes_since >= quantum;
+  if (too_long && took_its_signal(on) && libumcg::recall(worker)) note_signal(on);
   return computes;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <string_view>
 
@@ -29,27 +30,34 @@ path path_of(pid_t kernel_thread) noexcept {
 
 }  // namespace
 
-bool thread_status::works() noexcept {
+int thread_status::why_not() noexcept {
+  const std::atomic<pid_t> self{static_cast<pid_t>(base::raw_syscall(SYS_gettid))};
   thread_status own;
-  own.open();
+  own.open(self);
+  if (!own.is_open()) return errno;
   const bool known = own.look().what != thread_sample::state::not_known;
-  if (own.file_.load() >= 0) ::close(own.file_.load());
-  return known;
+  ::close(own.file_.load());
+  return known ? 0 : ENOTSUP;
 }
 
-void thread_status::open() noexcept {
-  const auto self = static_cast<pid_t>(base::raw_syscall(SYS_gettid));
-  const int opened = ::open(path_of(self).data(), O_RDONLY | O_CLOEXEC);
+void thread_status::open(const std::atomic<pid_t>& whose) noexcept {
+  base::short_guard guard(lock_);
+  is_open_.store(false);
+  const int opened = ::open(path_of(whose.load()).data(), O_RDONLY | O_CLOEXEC);
   if (opened < 0) return;
-  if (file_.load() < 0) return file_.store(opened);
-  ::dup3(opened, file_.load(), O_CLOEXEC);
-  ::close(opened);
+  if (file_.load() < 0) {
+    file_.store(opened);
+  } else {
+    ::dup3(opened, file_.load(), O_CLOEXEC);
+    ::close(opened);
+  }
+  is_open_.store(true);
 }
 
 thread_sample thread_status::look() const noexcept {
   std::array<char, 256> text;
   const int file = file_.load();
-  if (file < 0) return {};
+  if (!is_open()) return {};
   const long size = base::raw_syscall(SYS_pread64, file, text.data(), text.size(), 0);
   if (size <= 0) return {};
   if (text[0] == 'r') return {thread_sample::state::running, -1};

@@ -9,6 +9,8 @@
 
 #include <atomic>
 
+#include "base/short_lock.hpp"
+
 namespace umcg::kernel::usermode {
 
 struct thread_sample {
@@ -22,14 +24,18 @@ struct thread_sample {
 // else.
 class thread_status {
  public:
-  // Whether this process may look at its threads in that way.
-  static bool works() noexcept;
+  // Whether this process may look at its threads in that way: 0, or an error number.
+  static int why_not() noexcept;
 
-  // The calling kernel thread's from now on. Any thread may look meanwhile.
-  void open() noexcept;
+  // From now on that of the kernel thread whose number is in `whose`, or of none where its file
+  // cannot be opened: that can be tried again. Any thread may look, and open it, meanwhile.
+  void open(const std::atomic<pid_t>& whose) noexcept;
+  bool is_open() const noexcept { return is_open_.load(); }
   thread_sample look() const noexcept;
 
  private:
+  base::short_lock lock_;  // held while it is opened
+  std::atomic<bool> is_open_{false};
   std::atomic<int> file_{-1};
 };
 

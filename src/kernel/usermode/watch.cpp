@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include <array>
+#include <cerrno>
 #include <new>
 #include <utility>
 
@@ -73,8 +74,10 @@ bool barrier_on_all_threads() noexcept {
 bool can_look() noexcept {
   std::uint32_t answer = registry::not_asked;
   if (watches.answer.compare_exchange_strong(answer, registry::is_asked)) {
-    const bool can = thread_status::works() && watches_forks() && start_maker() && start_monitor();
-    answer = can ? registry::can : registry::cannot;
+    const int blind = thread_status::why_not();
+    const bool can = blind == 0 && watches_forks() && start_maker() && start_monitor();
+    const bool may_pass = blind == EMFILE || blind == ENFILE;
+    answer = can ? registry::can : may_pass ? registry::not_asked : registry::cannot;
     watches.answer.store(answer);
     base::futex_wake(watches.answer, INT_MAX);
   }
@@ -112,7 +115,8 @@ handoff_cause cause_of(const thread_sample& seen) noexcept {
 
 finding call_spare(const suspect& who, handoff_cause cause, bool anywhere) noexcept {
   watch& at = *who.seen_by;
-  carrier* const spare = take_standby(at);
+  carrier* spare = take_standby(at);
+  if (spare == nullptr) spare = take_standby_of_parked();
   if (spare == nullptr) {
     who.worker->claim.trust(who.token);
     return finding::no_spare;
@@ -145,6 +149,9 @@ look_result look(watch& at, insistence insists) noexcept {
   task* const worker = on->hosts.get();
   const look_result nothing{finding::at_work, nullptr, -1};
   if (worker == nullptr || worker == server || !worker->preempt_off.is_outside()) return nothing;
+  // The server is on its way home, and the carrier that it has left hosts another's worker, whose
+  // claim is that one's watchers' alone.
+  if (on->hosts.watched() != &at) return nothing;
   suspect who{server, &at, worker, on, switches, 0};
   who.token = insists <= insistence::monitor ? worker->claim.doubt() : worker->claim.doubt_anew();
   if (who.token == 0) return {finding::computing, nullptr, -1};
@@ -154,7 +161,7 @@ look_result look(watch& at, insistence insists) noexcept {
   if (!stands_still || !still_there(who)) {
     worker->claim.trust(who.token);
     const bool known = seen.what != thread_sample::state::not_known;
-    return {known ? finding::computing : finding::at_work, nullptr, -1};
+    return {known ? finding::computing : finding::not_known, nullptr, -1};
   }
   return {call_spare(who, cause_of(seen), insists != insistence::doorbell), worker,
           seen.system_call, who.token};
@@ -167,7 +174,7 @@ watch* watch_number(std::size_t number) noexcept {
 std::string configure_watching(const hand_off_options& options) {
   limit_spares(options.carriers_max);
   tick_ns.store(std::chrono::nanoseconds(options.tick).count());
-  const bool can_see = thread_status::works();
+  const bool can_see = thread_status::why_not() == 0;
   const bool can_follow = __rseq_size != 0;
   in_use.store(options.watch == "off" || !can_see          ? watchers::none
                : options.watch == "monitor" || !can_follow ? watchers::monitor
@@ -193,6 +200,8 @@ watch* begin_watch(task& server) noexcept {
   if (in_use.load() == watchers::none || !can_look()) return nullptr;
   watch* const made = take_watch(server);
   if (made == nullptr) return nullptr;
+  static constinit std::atomic<std::uint64_t> watches_begun{0};
+  made->number.store(++watches_begun);
   made->quantum_ns.store(quantum_of(server));
   made->blocks_often.store(false);
   carrier* const home = of(server).home;
@@ -223,6 +232,16 @@ void note_unpark(watch& of) noexcept {
 }
 
 carrier* take_standby(watch& at) noexcept { return at.standby.exchange(nullptr); }
+
+carrier* take_standby_of_parked() noexcept {
+  for (std::atomic<watch*>& place : watches.all) {
+    watch* const each = place.load();
+    if (each == nullptr) return nullptr;
+    if (!each->is_parked.load()) continue;
+    if (carrier* const kept = take_standby(*each)) return kept;
+  }
+  return nullptr;
+}
 
 void keep_standby(watch& at, int cpu) noexcept {
   carrier* spare = at.standby.load();

@@ -29,6 +29,7 @@ namespace umcg::kernel::usermode {
 // A server's. Used again for later servers.
 struct watch {
   std::atomic<libumcg::task*> server{nullptr};  // null: nobody's
+  std::atomic<std::uint64_t> number{0};         // another for each server
   std::atomic<carrier*> on{nullptr};            // who hosts it, or is to
   std::atomic<carrier*> home{nullptr};          // its own kernel thread
   std::atomic<bool> is_parked{true};            // it sleeps in the library
@@ -55,6 +56,7 @@ void note_unpark(watch& of) noexcept;
 enum class finding : std::uint8_t {
   nobody,      // it is not watched any more, or parked
   at_work,     // it runs itself, or its worker is inside the library
+  not_known,   // its carrier cannot be looked at
   computing,   // its worker does not sleep, or did and has gone on
   handed_off,  // a worker blocked; a spare has been called
   no_spare,    // a worker blocks, and there is no carrier to be had now
@@ -79,6 +81,8 @@ look_result look(watch& at, insistence insists) noexcept;
 void keep_standby(watch& at, int cpu) noexcept;
 // It is the caller's now; null when there is none.
 carrier* take_standby(watch& at) noexcept;
+// One that is kept for a server that sleeps.
+carrier* take_standby_of_parked() noexcept;
 
 // Every watch there has been, for the monitor; null behind the last.
 watch* watch_number(std::size_t number) noexcept;
