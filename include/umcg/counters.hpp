@@ -45,7 +45,8 @@ enum class handoff_cause : std::uint8_t {
   blocking_region,  // the worker said so: umcg::blocking_region
   system_call,      // it was seen to sleep in one
   page_fault,       // likewise
-  quantum,          // it was seen to compute for too long, and did not yield when it was asked to
+  quantum,          // it had computed for too long, and did not yield when it was asked to; or kept
+                    // its server as long and could not be looked at, for want of a descriptor
 };
 constexpr std::size_t handoff_causes = 4;
 const char* name_of(handoff_cause cause) noexcept;

@@ -6,8 +6,8 @@
 // blocks through this library blocks the worker and lets its server run the next.
 //
 // The signal mask and the CPU affinity belong to the kernel thread that a worker happens to be on,
-// where others come after it. A worker that changes its mask puts it back before it waits or ends:
-// nobody is preempted where signals are blocked.
+// where others come after it. A worker that changes its mask puts it back before it calls this
+// library or ends: nobody is preempted where signals are blocked.
 
 #include <chrono>
 #include <cstddef>

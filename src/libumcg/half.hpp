@@ -106,6 +106,9 @@ class half {
   // resource_unavailable_try_again (the system's limit on queued signals).
   virtual std::error_code interrupt(task& worker, siginfo_t& signal) noexcept = 0;
 
+  // `self` has taken a preemption signal, on the kernel thread that it was sent to. In its handler.
+  virtual void took_signal(task& /*self*/) noexcept {}
+
   // For diagnosis, by any thread, without a lock. `copy` is a copy of a task at some moment of its
   // life.
   virtual whereabouts find(const task& /*copy*/) const noexcept { return {}; }

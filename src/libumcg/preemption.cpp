@@ -126,6 +126,7 @@ void on_signal(int signal, siginfo_t* info, void* state) {
   if (!ours) return pass_on(signal, info, state);
   auto& interrupted = *static_cast<ucontext_t*>(state);
   const int saved_errno = errno;
+  if (task* const self = current_task) self->plug.load()->took_signal(*self);
   // Elsewhere it is left for the worker's next call of the library.
   if (!runs_on_alternate_stack(interrupted) && !is_to_go_on(interrupted)) {
     honour_recall();
@@ -189,6 +190,7 @@ int preempt(const task_reference& worker, asking how) noexcept {
     case preempt_result::asked:
       break;
   }
+  if (how == asking::silently) return 0;
   const int failed = send_signal(who);
   // Nobody is going to tell the worker: the next request has to.
   if (failed != 0) who.state.take_preempt_request();

@@ -20,8 +20,9 @@ int preemption_signal() noexcept;  // once it is installed
 // Returns 0 or an error number; see umcg_preempt_worker(). One signal for each request, unless it
 // is to be sent `again`: in a group with a quantum a worker that the signal finds inside the C
 // library, where it may hold a lock that everybody needs, goes on, and honours the request when it
-// enters this library, or at the next signal.
-enum class asking { once, again };
+// enters this library, or at the next signal. `silently`: without one; it honours the request when
+// it enters this library.
+enum class asking { once, again, silently };
 int preempt(const task_reference& worker, asking how = asking::once) noexcept;
 
 // Asks a worker that has lost its server, and computes beside that, to come back to the servers: by

@@ -9,7 +9,7 @@
 // claim_model's own matter; here that is one step. On the real claim_state.
 //
 // Faults: "beside": a worker computes without a server, and nobody is going to recall it. "too
-// many": more signals are on their way to a carrier than workers have lost their servers there.
+// many": more than one signal is on its way to a carrier.
 // "left": a worker that has its server is stopped. "torn": one is stopped inside of the library.
 // "listed twice": a carrier is in the monitor's list, and is put there again.
 
@@ -233,7 +233,7 @@ class recall_world {
       who.unsent = 0;
       if (who.on == state::nobody) return;
       auto& at = next.carriers[who.on];
-      if (++at.signals > blocks_most) next.wrong = too_many;
+      if (++at.signals > 1) next.wrong = too_many;
     });
   }
 

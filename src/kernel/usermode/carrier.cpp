@@ -152,7 +152,8 @@ void* spare_main(void* argument) {
   if (std::exchange(here.begins_resting, false)) rest(here);
   while (await_call(here)) {
     if (accepts_call(here)) let_go(*host(here));
-    ::pthread_sigmask(SIG_SETMASK, &others, nullptr);  // a worker may have left another here
+    // A worker may have left another mask here. (On a home it stays: that thread is the user's.)
+    ::pthread_sigmask(SIG_SETMASK, &others, nullptr);
     rest(here);
   }
   resign(here);

@@ -59,7 +59,11 @@ struct carrier {
   carrier* noted_after = nullptr;
   std::uint64_t switches_noted = 0;
   deadline::clock::time_point computes_since;
-  bool was_signalled = false;  // the monitor's: pending_signal.hpp
+  // pending_signal.hpp
+  std::atomic<std::uint32_t> signals_taken{0};  // by handlers here
+  pid_t signalled =
+      0;  // its kernel thread when the last was sent; this and the next: the monitor's
+  std::uint32_t taken_before = 0;
   // Spares: guarded by the reserve's lock.
   carrier* after = nullptr;
   carrier* before = nullptr;

@@ -131,6 +131,7 @@ class round_of_looks {
         return;
       case finding::no_spare:
         report_if_none_is_left(saw, now - last.since);
+        if (too_long && saw.saw.what == thread_sample::state::running) ask(last);
         return;
       case finding::not_known:
         last.was_asked = true;  // a signal could end its system call early
@@ -145,9 +146,10 @@ class round_of_looks {
   // time.
   static void ask(observation& last) noexcept {
     last.was_asked = true;
-    if (!took_its_signal(*last.on)) return;
     const libumcg::task_reference worker = libumcg::refer_to(const_cast<task&>(*last.worker));
-    if (libumcg::preempt(worker, libumcg::asking::again) == 0) note_signal(*last.on);
+    const bool may_send = may_signal(*last.on);
+    const auto how = may_send ? libumcg::asking::again : libumcg::asking::silently;
+    if (libumcg::preempt(worker, how) == 0 && may_send) note_signal(*last.on);
   }
 
   // For a tick: then its doorbell is worth the system call that arms it.

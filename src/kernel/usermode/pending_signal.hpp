@@ -9,9 +9,10 @@
 
 namespace umcg::kernel::usermode {
 
-// The monitor, before it sends one: whether the last that it sent there has been taken, by a
-// handler or otherwise. After it has sent one, it says so.
-bool took_its_signal(carrier& on) noexcept;
+// The monitor, before it sends one: whether the last that it sent there has been taken, by our
+// handler or otherwise. About the latter it asks the system, and takes no answer for a no. When it
+// has sent one, it says so.
+bool may_signal(carrier& on) noexcept;
 void note_signal(carrier& on) noexcept;
 
 }  // namespace umcg::kernel::usermode

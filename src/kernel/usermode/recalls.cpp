@@ -82,7 +82,7 @@ bool look_at(carrier& on, task& worker, time_point now) noexcept {
   const std::chrono::nanoseconds quantum(over != nullptr ? over->quantum_ns.load() : 0);
   if (quantum.count() == 0) return false;
   const bool too_long = now - on.computes_since >= quantum;
-  if (too_long && took_its_signal(on) && libumcg::recall(worker)) note_signal(on);
+  if (too_long && may_signal(on) && libumcg::recall(worker)) note_signal(on);
   return computes;
 }
 

@@ -40,6 +40,10 @@ int thread_status::why_not() noexcept {
   return known ? 0 : ENOTSUP;
 }
 
+bool thread_status::may_pass(int error_number) noexcept {
+  return error_number == EMFILE || error_number == ENFILE;
+}
+
 void thread_status::open(const std::atomic<pid_t>& whose) noexcept {
   base::short_guard guard(lock_);
   is_open_.store(false);
@@ -47,11 +51,11 @@ void thread_status::open(const std::atomic<pid_t>& whose) noexcept {
   if (opened < 0) return;
   if (file_.load() < 0) {
     file_.store(opened);
-  } else {
-    ::dup3(opened, file_.load(), O_CLOEXEC);
-    ::close(opened);
+    return is_open_.store(true);
   }
-  is_open_.store(true);
+  // Not above the limit on descriptors, which may have been lowered.
+  is_open_.store(::dup3(opened, file_.load(), O_CLOEXEC) >= 0);
+  ::close(opened);
 }
 
 thread_sample thread_status::look() const noexcept {

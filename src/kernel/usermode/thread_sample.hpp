@@ -24,8 +24,10 @@ struct thread_sample {
 // else.
 class thread_status {
  public:
-  // Whether this process may look at its threads in that way: 0, or an error number.
+  // Whether this process may look at its threads in that way: 0, or an error number. One that
+  // may_pass(): not now, for want of a descriptor.
   static int why_not() noexcept;
+  static bool may_pass(int error_number) noexcept;
 
   // From now on that of the kernel thread whose number is in `whose`, or of none where its file
   // cannot be opened: that can be tried again. Any thread may look, and open it, meanwhile.

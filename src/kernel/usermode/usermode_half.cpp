@@ -157,6 +157,10 @@ class usermode_threads final : public libumcg::half {
     return make_error(base::queue_signal(host->kernel_thread.load(), signal));
   }
 
+  void took_signal(task& self) noexcept override {
+    if (carrier* const here = of(self).on.get()) ++here->signals_taken;
+  }
+
   // The carrier may be a server's that is none any more: its place in the task table is another's
   // by now, who is writing it.
   libumcg::whereabouts find(const task& copy) const noexcept override {

@@ -7,7 +7,6 @@
 #include <sys/syscall.h>
 
 #include <array>
-#include <cerrno>
 #include <new>
 #include <utility>
 
@@ -76,8 +75,9 @@ bool can_look() noexcept {
   if (watches.answer.compare_exchange_strong(answer, registry::is_asked)) {
     const int blind = thread_status::why_not();
     const bool can = blind == 0 && watches_forks() && start_maker() && start_monitor();
-    const bool may_pass = blind == EMFILE || blind == ENFILE;
-    answer = can ? registry::can : may_pass ? registry::not_asked : registry::cannot;
+    answer = can                              ? registry::can
+             : thread_status::may_pass(blind) ? registry::not_asked
+                                              : registry::cannot;
     watches.answer.store(answer);
     base::futex_wake(watches.answer, INT_MAX);
   }
@@ -113,6 +113,8 @@ handoff_cause cause_of(const thread_sample& seen) noexcept {
   return seen.system_call < 0 ? handoff_cause::page_fault : handoff_cause::system_call;
 }
 
+// That of the server itself, or one that nobody else needs now. Not from the reserve: the caller
+// may be the doorbell, which must not hold a lock.
 finding call_spare(const suspect& who, handoff_cause cause, bool anywhere) noexcept {
   watch& at = *who.seen_by;
   carrier* spare = take_standby(at);
@@ -143,28 +145,28 @@ void release_standby(watch& at) noexcept {
 
 look_result look(watch& at, insistence insists) noexcept {
   task* const server = at.server.load();
-  if (server == nullptr || at.is_parked.load()) return {finding::nobody, nullptr, -1};
+  if (server == nullptr || at.is_parked.load()) return {finding::nobody, nullptr, {}};
   carrier* const on = at.on.load();
   const std::uint64_t switches = on->hosts.switches();
   task* const worker = on->hosts.get();
-  const look_result nothing{finding::at_work, nullptr, -1};
+  const look_result nothing{finding::at_work, nullptr, {}};
   if (worker == nullptr || worker == server || !worker->preempt_off.is_outside()) return nothing;
   // The server is on its way home, and the carrier that it has left hosts another's worker, whose
   // claim is that one's watchers' alone.
   if (on->hosts.watched() != &at) return nothing;
   suspect who{server, &at, worker, on, switches, 0};
   who.token = insists <= insistence::monitor ? worker->claim.doubt() : worker->claim.doubt_anew();
-  if (who.token == 0) return {finding::computing, nullptr, -1};
+  if (who.token == 0) return {finding::computing, nullptr, {}};
   const thread_sample seen = on->status.look();
   const bool asleep = seen.what == thread_sample::state::sleeping;
   const bool stands_still = asleep || (insists == insistence::on_all && barrier_on_all_threads());
   if (!stands_still || !still_there(who)) {
     worker->claim.trust(who.token);
     const bool known = seen.what != thread_sample::state::not_known;
-    return {known ? finding::computing : finding::not_known, nullptr, -1};
+    return {known ? finding::computing : finding::not_known, worker, seen};
   }
-  return {call_spare(who, cause_of(seen), insists != insistence::doorbell), worker,
-          seen.system_call, who.token};
+  return {call_spare(who, cause_of(seen), insists != insistence::doorbell), worker, seen,
+          who.token};
 }
 
 watch* watch_number(std::size_t number) noexcept {
@@ -174,7 +176,8 @@ watch* watch_number(std::size_t number) noexcept {
 std::string configure_watching(const hand_off_options& options) {
   limit_spares(options.carriers_max);
   tick_ns.store(std::chrono::nanoseconds(options.tick).count());
-  const bool can_see = thread_status::why_not() == 0;
+  const int blind = thread_status::why_not();
+  const bool can_see = blind == 0 || thread_status::may_pass(blind);
   const bool can_follow = __rseq_size != 0;
   in_use.store(options.watch == "off" || !can_see          ? watchers::none
                : options.watch == "monitor" || !can_follow ? watchers::monitor
@@ -200,12 +203,13 @@ watch* begin_watch(task& server) noexcept {
   if (in_use.load() == watchers::none || !can_look()) return nullptr;
   watch* const made = take_watch(server);
   if (made == nullptr) return nullptr;
-  static constinit std::atomic<std::uint64_t> watches_begun{0};
-  made->number.store(++watches_begun);
   made->quantum_ns.store(quantum_of(server));
   made->blocks_often.store(false);
   carrier* const home = of(server).home;
   made->home.store(home);
+  // After that: who sees the number sees the home.
+  static constinit std::atomic<std::uint64_t> watches_begun{0};
+  made->number.store(++watches_begun);
   made->on.store(home);
   home->hosts.adopt(&server, made);
   note_unpark(*made);

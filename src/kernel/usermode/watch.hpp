@@ -63,8 +63,8 @@ enum class finding : std::uint8_t {
 };
 struct look_result {
   finding found;
-  libumcg::task* worker;    // handed_off, no_spare: who blocks
-  int system_call;          // in what; -1: in a page fault
+  libumcg::task* worker;    // handed_off, no_spare: who blocks or computes
+  thread_sample saw;        // likewise: what its carrier did
   std::uint64_t token = 0;  // handed_off: what the spare takes the server with
 };
 // Who looks, with how much patience.
@@ -72,7 +72,8 @@ enum class insistence : std::uint8_t {
   doorbell,
   monitor,   // the doorbell may be at work
   on_sleep,  // that one has had its time
-  on_all,    // likewise; and the worker was asked to yield, and loses its server if it computes
+  on_all,    // likewise; and the worker was asked to yield, or cannot be looked at: it loses its
+             // server whatever it does
 };
 look_result look(watch& at, insistence insists) noexcept;
 

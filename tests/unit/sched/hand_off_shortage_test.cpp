@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -27,6 +28,36 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// There are no more carriers than when it was made.
+class no_more_carriers {
+ public:
+  no_more_carriers() { kernel::usermode::limit_spares(before_.made); }
+  no_more_carriers(const no_more_carriers&) = delete;
+  no_more_carriers& operator=(const no_more_carriers&) = delete;
+  ~no_more_carriers() { kernel::usermode::limit_spares(before_.most); }
+
+  unsigned count() const { return before_.made; }
+
+ private:
+  kernel::usermode::spare_figures before_ = kernel::usermode::look_at_spares();
+};
+
+// Those that are open stay open.
+class no_more_descriptors {
+ public:
+  no_more_descriptors() {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &usual_), 0);
+    const rlimit none{3, usual_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  no_more_descriptors(const no_more_descriptors&) = delete;
+  no_more_descriptors& operator=(const no_more_descriptors&) = delete;
+  ~no_more_descriptors() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &usual_), 0); }
+
+ private:
+  rlimit usual_{};
+};
+
 class hand_off_shortage : public testing::hand_off_stage {
  protected:
   std::vector<worker> spawn_stuck(unsigned count) {
@@ -35,6 +66,16 @@ class hand_off_shortage : public testing::hand_off_stage {
       stuck.push_back(on.spawn([this] { silent.wait_for_byte(); }));
     }
     return stuck;
+  }
+  // That the maker has made what is to be ready.
+  static void await_spares() {
+    EXPECT_TRUE(testing::becomes_true([] {
+      return kernel::usermode::look_at_spares().resting >= kernel::usermode::ready_least;
+    }));
+  }
+  void let_go(std::vector<worker>& stuck) const {
+    silent.send_bytes(stuck.size());
+    for (worker& each : stuck) each.join();
   }
 
   const testing::byte_pipe silent;
@@ -62,8 +103,9 @@ class held_carriers {
   held_carriers& operator=(const held_carriers&) = delete;
   ~held_carriers() {
     are_held = false;
-    EXPECT_TRUE(testing::becomes_true([this] { return let_go == count_; }));
-    ::sigaction(SIGRTMAX, &before_, nullptr);
+    const bool all_go_on = testing::becomes_true([this] { return let_go == count_; });
+    EXPECT_TRUE(all_go_on);
+    if (all_go_on) ::sigaction(SIGRTMAX, &before_, nullptr);
   }
 
   int count() const { return count_; }
@@ -83,31 +125,26 @@ class held_carriers {
 // The monitor looks many times before a spare comes.
 TEST_P(hand_off_shortage, of_cpus_for_spares) {
   if (testing::thread_sanitizer) GTEST_SKIP() << "ThreadSanitizer puts handlers off";
-  using kernel::usermode::look_at_spares;
-  EXPECT_TRUE(testing::becomes_true(
-      [] { return look_at_spares().resting >= kernel::usermode::ready_least; }));
-  const kernel::usermode::spare_figures before = look_at_spares();
-  kernel::usermode::limit_spares(before.made);
+  await_spares();
   std::optional<testing::deaf_workers> deaf;
   {
+    const no_more_carriers limit_for_now;
     const held_carriers held;
     EXPECT_GE(held.count(), 1);
     deaf.emplace(on, GetParam());
     sleep_until(deadline::after(milliseconds(50)));
   }
-  kernel::usermode::limit_spares(before.most);
   others_go_on();
   deaf->join();
 }
 
 // When it is over, the carriers that it took are too many, and end.
 TEST_P(hand_off_shortage, leaves_no_more_spares_than_before) {
-  constexpr int count = 60;
+  constexpr unsigned count = 60;
   std::vector<worker> stuck = spawn_stuck(count);
   const auto made = [] { return kernel::usermode::look_at_spares().made; };
   EXPECT_TRUE(testing::becomes_true([&] { return made() >= count - GetParam(); }));
-  silent.send_bytes(count);
-  for (worker& each : stuck) each.join();
+  let_go(stuck);
   const std::uint32_t few = kernel::usermode::ready_least + 2 * GetParam();
   EXPECT_TRUE(testing::becomes_true([&] { return made() <= few; })) << made();
 }
@@ -116,50 +153,78 @@ TEST_P(hand_off_shortage, leaves_no_more_spares_than_before) {
 TEST_P(hand_off_shortage, of_carriers) {
   const kernel::usermode::spare_figures before = kernel::usermode::look_at_spares();
   kernel::usermode::limit_spares(before.made + 2);
-  constexpr int count = 30;
-  std::vector<worker> stuck = spawn_stuck(count);
+  std::vector<worker> stuck = spawn_stuck(30);
   EXPECT_TRUE(testing::becomes_true([] {
     const kernel::usermode::spare_figures now = kernel::usermode::look_at_spares();
     return now.resting == 0 && now.made >= now.most;
   }));
-  silent.send_bytes(count);
-  for (worker& each : stuck) each.join();
+  let_go(stuck);
   kernel::usermode::limit_spares(before.most);
   others_go_on();
 }
 
+// A worker that computes is preempted there, also when it was in the C library until it had been
+// long enough for a hand-off.
+TEST_P(hand_off_shortage, of_carriers_for_one_that_computes) {
+  if (testing::thread_sanitizer) GTEST_SKIP() << "ThreadSanitizer puts handlers off";
+  await_spares();
+  const no_more_carriers limit_for_now;
+  std::vector<worker> stuck = spawn_stuck(limit_for_now.count());
+  others_go_on();
+  std::atomic<bool> enough{false};
+  worker busy = on.spawn([&enough] {
+    std::vector<char> memory(std::size_t{1} << 24);
+    const deadline of_library = deadline::after(milliseconds(40));
+    while (!of_library.passed()) std::memset(memory.data(), 1, memory.size());
+    while (!enough) {
+    }
+  });
+  others_go_on();
+  enough = true;
+  busy.join();
+  let_go(stuck);
+}
+
 // The carriers that are made meanwhile cannot open the files of /proc that tell what they do.
 TEST_P(hand_off_shortage, of_descriptors) {
-  rlimit usual{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &usual), 0);
-  const rlimit none{3, usual.rlim_max};
-  const unsigned count = kernel::usermode::look_at_spares().made + 8;
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-  std::vector<worker> stuck = spawn_stuck(count);
+  std::vector<worker> stuck;
+  {
+    const no_more_descriptors for_now;
+    stuck = spawn_stuck(kernel::usermode::look_at_spares().made + 8);
+    others_go_on();
+  }
   others_go_on();
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &usual), 0);
-  others_go_on();
-  silent.send_bytes(count);
-  for (worker& each : stuck) each.join();
+  let_go(stuck);
+}
+
+// Nor can the monitor open those that tell whether a signal waits.
+TEST_P(hand_off_shortage, of_descriptors_for_those_that_compute) {
+  if (testing::thread_sanitizer) GTEST_SKIP() << "ThreadSanitizer puts handlers off";
+  const no_more_descriptors for_now;
+  std::atomic<bool> enough{false};
+  std::vector<worker> busy;
+  for (int at = 0; at < 4; ++at) {
+    busy.push_back(on.spawn([&enough] {
+      while (!enough) {
+      }
+    }));
+  }
+  EXPECT_TRUE(testing::becomes_true([this] { return on.counters().preemptions >= 20; }));
+  enough = true;
 }
 
 // A server that has lost a worker keeps a spare; when it sleeps, others may have that.
 TEST_P(hand_off_shortage, of_carriers_that_are_kept_for_a_server_that_sleeps) {
   group asleep = group::start({.servers = 1});
-  worker stuck = asleep.spawn([this] { silent.wait_for_byte(); });
+  worker first = asleep.spawn([this] { silent.wait_for_byte(); });
   asleep.spawn([] {}).join();
   silent.send_bytes(1);
-  stuck.join();
-  EXPECT_TRUE(testing::becomes_true(
-      [] { return kernel::usermode::look_at_spares().resting >= kernel::usermode::ready_least; }));
-  const kernel::usermode::spare_figures before = kernel::usermode::look_at_spares();
-  kernel::usermode::limit_spares(before.made);
-  const unsigned others = before.made - 1;  // the server that sleeps is on one
-  std::vector<worker> all = spawn_stuck(others);
+  first.join();
+  await_spares();
+  const no_more_carriers limit_for_now;
+  std::vector<worker> stuck = spawn_stuck(limit_for_now.count() - 1);  // it sleeps on one of them
   others_go_on();
-  silent.send_bytes(others);
-  for (worker& each : all) each.join();
-  kernel::usermode::limit_spares(before.most);
+  let_go(stuck);
 }
 
 INSTANTIATE_TEST_SUITE_P(servers, hand_off_shortage, ::testing::Values(1U, 2U));
