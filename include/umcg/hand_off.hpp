@@ -8,6 +8,11 @@
 // group's quantum, is brought back by the preemption signal, so that it gets no more than its
 // share. (Not while it is inside the C library, or blocks that signal; nor in a group without a
 // quantum.)
+//
+// What a kernel thread does is read from /proc/self/task, from one descriptor for each. A carrier
+// that is made while there is none to be had, or after the process gave up the right to open such
+// files (setuid(2) takes it, unless prctl(PR_SET_DUMPABLE) gives it back), is not seen into: its
+// worker loses the server after two quanta, whatever it does.
 
 #include <chrono>
 #include <string>

@@ -156,8 +156,10 @@ void put_to_rest(carrier& spare) noexcept {
 
 bool await_call(carrier& spare) noexcept {
   while (!spare.calls.take()) {
+    if (!spare.status.is_open()) spare.status.open(spare.kernel_thread);
     const bool enough = look_at_spares().resting > ready_least;
-    const deadline until = enough ? deadline::after(rest_most) : deadline::never();
+    const bool looks_again = enough || !spare.status.is_open();
+    const deadline until = looks_again ? deadline::after(rest_most) : deadline::never();
     base::futex_wait(spare.calls.word(), call_state::none, until);
     if (until.passed() && may_end(spare)) return false;
   }

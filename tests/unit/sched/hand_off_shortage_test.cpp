@@ -3,7 +3,6 @@
 // Hand-offs where there is too little of something: carriers, CPUs for them, descriptors.
 #include <sched.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -19,6 +18,7 @@
 
 #include "kernel/usermode/spares.hpp"
 #include "sanitizer.hpp"
+#include "unit/descriptor_limit.hpp"
 #include "unit/sched/byte_pipe.hpp"
 #include "unit/sched/deaf_workers.hpp"
 #include "unit/sched/hand_off_stage.hpp"
@@ -40,22 +40,6 @@ class no_more_carriers {
 
  private:
   kernel::usermode::spare_figures before_ = kernel::usermode::look_at_spares();
-};
-
-// Those that are open stay open.
-class no_more_descriptors {
- public:
-  no_more_descriptors() {
-    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &usual_), 0);
-    const rlimit none{3, usual_.rlim_max};
-    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-  }
-  no_more_descriptors(const no_more_descriptors&) = delete;
-  no_more_descriptors& operator=(const no_more_descriptors&) = delete;
-  ~no_more_descriptors() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &usual_), 0); }
-
- private:
-  rlimit usual_{};
 };
 
 class hand_off_shortage : public testing::hand_off_stage {
@@ -189,28 +173,12 @@ TEST_P(hand_off_shortage, of_carriers_for_one_that_computes) {
 TEST_P(hand_off_shortage, of_descriptors) {
   std::vector<worker> stuck;
   {
-    const no_more_descriptors for_now;
+    const testing::no_more_descriptors for_now;
     stuck = spawn_stuck(kernel::usermode::look_at_spares().made + 8);
     others_go_on();
   }
   others_go_on();
   let_go(stuck);
-}
-
-// Nor can the monitor open those that tell whether a signal waits.
-TEST_P(hand_off_shortage, of_descriptors_for_those_that_compute) {
-  if (testing::thread_sanitizer) GTEST_SKIP() << "ThreadSanitizer puts handlers off";
-  const no_more_descriptors for_now;
-  std::atomic<bool> enough{false};
-  std::vector<worker> busy;
-  for (int at = 0; at < 4; ++at) {
-    busy.push_back(on.spawn([&enough] {
-      while (!enough) {
-      }
-    }));
-  }
-  EXPECT_TRUE(testing::becomes_true([this] { return on.counters().preemptions >= 20; }));
-  enough = true;
 }
 
 // A server that has lost a worker keeps a spare; when it sleeps, others may have that.
