@@ -131,7 +131,7 @@ class round_of_looks {
         return;
       case finding::no_spare:
         report_if_none_is_left(saw, now - last.since);
-        if (too_long && saw.saw.what == thread_sample::state::running) ask(last);
+        if (too_long && saw.sample.what == thread_sample::state::running) ask(last);
         return;
       case finding::not_known:
         last.was_asked = true;  // a signal could end its system call early

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/usermode/pending_signal.hpp"
 
-#include <fcntl.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <string_view>
 
 #include "base/raw_syscall.hpp"
+#include "kernel/usermode/task_file.hpp"
 #include "libumcg/preemption.hpp"
 
 namespace umcg::kernel::usermode {
@@ -19,16 +19,6 @@ namespace umcg::kernel::usermode {
 namespace {
 
 constexpr std::uint64_t not_known = ~std::uint64_t{0};
-
-long open_status(pid_t kernel_thread) noexcept {
-  std::array<char, 40> path{};
-  constexpr std::string_view front = "/proc/self/task/";
-  constexpr std::string_view back = "/status";
-  char* at = path.data() + front.copy(path.data(), front.size());
-  at = std::to_chars(at, path.data() + path.size() - back.size(), kernel_thread).ptr;
-  back.copy(at, back.size());
-  return base::raw_syscall(SYS_openat, AT_FDCWD, path.data(), O_RDONLY | O_CLOEXEC, 0);
-}
 
 // Of the line "SigPnd:\t0000000000000000\n", if all of it is there.
 bool find_pending(std::string_view status, std::uint64_t& pending) noexcept {
@@ -43,7 +33,7 @@ bool find_pending(std::string_view status, std::uint64_t& pending) noexcept {
 // bit n - 1 for signal n. The line stands behind the groups, of which there may be many.
 std::uint64_t pending_at(pid_t kernel_thread) noexcept {
   constexpr std::size_t line_bytes_max = 64;
-  const long file = open_status(kernel_thread);
+  const int file = open_task_file(kernel_thread, "status");
   if (file < 0) return not_known;
   std::uint64_t found = not_known;
   std::array<char, 2048> text;

@@ -8,33 +8,16 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <string_view>
 
 #include "base/raw_syscall.hpp"
+#include "kernel/usermode/task_file.hpp"
 
 namespace umcg::kernel::usermode {
-
-namespace {
-
-using path = std::array<char, 40>;
-
-path path_of(pid_t kernel_thread) noexcept {
-  constexpr std::string_view front = "/proc/self/task/";
-  constexpr std::string_view back = "/syscall";
-  path made{};
-  char* at = made.data() + front.copy(made.data(), front.size());
-  at = std::to_chars(at, made.data() + made.size() - back.size(), kernel_thread).ptr;
-  back.copy(at, back.size());
-  return made;
-}
-
-}  // namespace
 
 int thread_status::why_not() noexcept {
   const std::atomic<pid_t> self{static_cast<pid_t>(base::raw_syscall(SYS_gettid))};
   thread_status own;
-  own.open(self);
-  if (!own.is_open()) return errno;
+  if (const int failed = own.open(self)) return failed;
   const bool known = own.look().what != thread_sample::state::not_known;
   ::close(own.file_.load());
   return known ? 0 : ENOTSUP;
@@ -44,18 +27,21 @@ bool thread_status::may_pass(int error_number) noexcept {
   return error_number == EMFILE || error_number == ENFILE;
 }
 
-void thread_status::open(const std::atomic<pid_t>& whose) noexcept {
+int thread_status::open(const std::atomic<pid_t>& whose) noexcept {
   base::short_guard guard(lock_);
   is_open_.store(false);
-  const int opened = ::open(path_of(whose.load()).data(), O_RDONLY | O_CLOEXEC);
-  if (opened < 0) return;
+  const int opened = open_task_file(whose.load(), "syscall");
+  if (opened < 0) return -opened;
   if (file_.load() < 0) {
     file_.store(opened);
-    return is_open_.store(true);
+    is_open_.store(true);
+    return 0;
   }
   // Not above the limit on descriptors, which may have been lowered.
-  is_open_.store(::dup3(opened, file_.load(), O_CLOEXEC) >= 0);
+  const int failed = ::dup3(opened, file_.load(), O_CLOEXEC) >= 0 ? 0 : errno;
   ::close(opened);
+  is_open_.store(failed == 0);
+  return failed;
 }
 
 thread_sample thread_status::look() const noexcept {

@@ -30,8 +30,9 @@ class thread_status {
   static bool may_pass(int error_number) noexcept;
 
   // From now on that of the kernel thread whose number is in `whose`, or of none where its file
-  // cannot be opened: that can be tried again. Any thread may look, and open it, meanwhile.
-  void open(const std::atomic<pid_t>& whose) noexcept;
+  // cannot be opened: that can be tried again. Returns 0 or an error number. Any thread may look,
+  // and open it, meanwhile.
+  int open(const std::atomic<pid_t>& whose) noexcept;
   bool is_open() const noexcept { return is_open_.load(); }
   thread_sample look() const noexcept;
 

@@ -64,7 +64,7 @@ enum class finding : std::uint8_t {
 struct look_result {
   finding found;
   libumcg::task* worker;    // handed_off, no_spare: who blocks or computes
-  thread_sample saw;        // likewise: what its carrier did
+  thread_sample sample;     // likewise: what its carrier did
   std::uint64_t token = 0;  // handed_off: what the spare takes the server with
 };
 // Who looks, with how much patience.

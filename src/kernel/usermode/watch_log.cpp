@@ -42,7 +42,7 @@ void report_if_none_is_left(const look_result& saw, std::chrono::nanoseconds blo
   if (now - reported_last < report_distance) return;
   reported_last = now;
   std::array<char, 32> what;
-  describe(saw.saw, what);
+  describe(saw.sample, what);
   std::array<char, 256> line;
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(blocked_for).count();
   const int size = std::snprintf(line.data(), line.size(),
