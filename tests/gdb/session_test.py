@@ -52,7 +52,8 @@ class Session(unittest.TestCase):
         self.assertNotIn("everything_is_there", parked, said)
         self.assertRegex(parked, r"^parked\n#0 ", said)
         self.assertIn("workers_to_look_at.cpp", local, said)
-        self.assertRegex(spinner, r"#0 .*spins_here", said)
+        # Maybe below what is inlined there.
+        self.assertRegex(spinner, r"#[0-2] .*spins_here", said)
         self.assertRegex(everyone, r'Worker \d+ "parked", mutex(.|\n)*#0 (.|\n)*#2 ', said)
         self.assertRegex(everyone, r'Worker \d+ "spinner", runs(.|\n)*spins_here', said)
         self.assertRegex(after, r"#[01] .*(everything_is_there|raise|pthread_kill)", said)
