@@ -14,17 +14,13 @@
 
 namespace umcg::kernel::usermode {
 
-int thread_status::why_not() noexcept {
+bool thread_status::works() noexcept {
   const std::atomic<pid_t> self{static_cast<pid_t>(base::raw_syscall(SYS_gettid))};
   thread_status own;
-  if (const int failed = own.open(self)) return failed;
+  if (const int failed = own.open(self)) return failed == EMFILE || failed == ENFILE;
   const bool known = own.look().what != thread_sample::state::not_known;
   ::close(own.file_.load());
-  return known ? 0 : ENOTSUP;
-}
-
-bool thread_status::may_pass(int error_number) noexcept {
-  return error_number == EMFILE || error_number == ENFILE;
+  return known;
 }
 
 int thread_status::open(const std::atomic<pid_t>& whose) noexcept {
@@ -45,9 +41,9 @@ int thread_status::open(const std::atomic<pid_t>& whose) noexcept {
 }
 
 thread_sample thread_status::look() const noexcept {
-  std::array<char, 256> text;
-  const int file = file_.load();
   if (!is_open()) return {};
+  const int file = file_.load();
+  std::array<char, 256> text;
   const long size = base::raw_syscall(SYS_pread64, file, text.data(), text.size(), 0);
   if (size <= 0) return {};
   if (text[0] == 'r') return {thread_sample::state::running, -1};

@@ -24,10 +24,9 @@ struct thread_sample {
 // else.
 class thread_status {
  public:
-  // Whether this process may look at its threads in that way: 0, or an error number. One that
-  // may_pass(): not now, for want of a descriptor.
-  static int why_not() noexcept;
-  static bool may_pass(int error_number) noexcept;
+  // Whether this process may look at its threads in that way. Without a descriptor to try it with:
+  // true, since there will be one.
+  static bool works() noexcept;
 
   // From now on that of the kernel thread whose number is in `whose`, or of none where its file
   // cannot be opened: that can be tried again. Returns 0 or an error number. Any thread may look,

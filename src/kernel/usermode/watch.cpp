@@ -73,11 +73,8 @@ bool barrier_on_all_threads() noexcept {
 bool can_look() noexcept {
   std::uint32_t answer = registry::not_asked;
   if (watches.answer.compare_exchange_strong(answer, registry::is_asked)) {
-    const int blind = thread_status::why_not();
-    const bool can = blind == 0 && watches_forks() && start_maker() && start_monitor();
-    answer = can                              ? registry::can
-             : thread_status::may_pass(blind) ? registry::not_asked
-                                              : registry::cannot;
+    const bool can = thread_status::works() && watches_forks() && start_maker() && start_monitor();
+    answer = can ? registry::can : registry::cannot;
     watches.answer.store(answer);
     base::futex_wake(watches.answer, INT_MAX);
   }
@@ -176,8 +173,7 @@ watch* watch_number(std::size_t number) noexcept {
 std::string configure_watching(const hand_off_options& options) {
   limit_spares(options.carriers_max);
   tick_ns.store(std::chrono::nanoseconds(options.tick).count());
-  const int blind = thread_status::why_not();
-  const bool can_see = blind == 0 || thread_status::may_pass(blind);
+  const bool can_see = thread_status::works();
   const bool can_follow = __rseq_size != 0;
   in_use.store(options.watch == "off" || !can_see          ? watchers::none
                : options.watch == "monitor" || !can_follow ? watchers::monitor
