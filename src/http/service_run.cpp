@@ -47,12 +47,14 @@ void log(const std::string& line) noexcept {
 void shake_hands(net::stream peer, group& workers, service_core& service) {
   auto connection = std::make_unique<open_connection>(std::move(peer), service);
   if (!connection->listed.admitted() || !secure_connection(*connection, service)) return;
-  std::error_code error;  // there is no memory for another worker, and so none for the connection
+  std::error_code error;
   workers
       .spawn(
           [connection = std::move(connection), &service] { serve_requests(*connection, service); },
           {.name = "connection"}, error)
       .detach();
+  // There is no memory for another worker, and the connection has gone with it.
+  if (error) log(service.failed_handshakes.add("a client", error, deadline::clock::now()));
 }
 
 worker spawn_connection(net::stream peer, group& workers, service_core& service,

@@ -84,8 +84,9 @@ class service {
   // of the program should block them too. The dump signal stays handled afterwards.
   int run(std::string_view where);
 
-  // How many TLS handshakes have failed. Those whose peer has not just gone away are also on
-  // standard error, one line a second. Any thread may call it.
+  // How many TLS handshakes have failed, or have come to nothing for want of memory. Those whose
+  // peer has not just gone away are also on standard error, one line a second. Any thread may call
+  // it.
   std::uint64_t failed_handshakes() const noexcept;
 
   // Ends run(), also one that has not begun. Any thread may call it, a handler too.
